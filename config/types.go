@@ -1,0 +1,137 @@
+// Package config reads the file that people write: platforms, objectives and KPIs. What it returns is
+// valid: whoever holds a Config need not check it again.
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+
+	"github.com/intranet-exporter/intranet_exporter/collector"
+	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+)
+
+// A Config is a whole, valid config file.
+type Config struct {
+	TimeZone   *time.Location
+	Dashboard  string // links.dashboard with {kpi} in it, "" = the scorecard page
+	Platforms  []*Platform
+	Objectives []*Objective
+	Warnings   []Problem // what loads but should be looked at
+	Hash       string    // of the file's content
+}
+
+// A Platform is one entry of platforms, with every default applied.
+type Platform struct {
+	Name        string
+	Type        string
+	Collector   collector.Collector
+	Description collector.Description // of Collector, with the settings below applied
+
+	PollInterval     time.Duration
+	AccountsInterval time.Duration
+	Timeout          time.Duration // of one poll
+	MaxAge           time.Duration // with the platform's normal lag added
+
+	Exclude    Exclude
+	Identity   string  // such as "{name}@example.org", "" = as the platform tells it
+	CompleteAt float64 // share of the profile fields at which a profile is complete, (0, 1]
+
+	Fingerprint string // equal as long as nothing that concerns this platform was edited
+}
+
+// Exclude says which accounts are not counted, besides service accounts and the collector's own.
+type Exclude struct {
+	Accounts []*regexp.Regexp // matched with the account's name
+	Guests   bool
+}
+
+// An Objective is what success means for the organisation.
+type Objective struct {
+	Name        string
+	Title       string
+	Description string
+	KPIs        []*KPI
+}
+
+// A KPI is a measure with what was agreed about it.
+type KPI struct {
+	Name      string // the slug that identifies it
+	Title     string
+	Objective string // name of the objective
+	Platform  string
+	Measure   measure.Ref
+	Per       *measure.Ref // denominator; nil = none
+	Unit      measure.Unit
+	Direction Direction
+	Target    *Target
+	Warning   *Threshold
+	Critical  *Threshold
+	Owner     string // a role
+	Review    time.Time
+	URL       string // from links.dashboard; "" = the scorecard page
+}
+
+// A Direction says which way is better.
+type Direction string
+
+// The directions.
+const (
+	Higher Direction = "higher"
+	Lower  Direction = "lower"
+	Range  Direction = "range"
+)
+
+// A Target is what the organisation wants to reach.
+type Target struct {
+	Value float64
+	By    time.Time // zero = no date
+}
+
+// A Threshold is a limit, and the action that was agreed for when it is crossed.
+type Threshold struct {
+	Below   *float64 // crossed while the value is lower; nil = no such limit
+	Above   *float64 // crossed while the value is higher; nil = no such limit
+	Sustain time.Duration
+	Action  string
+	Within  time.Duration // in which the action is due; zero = not agreed
+}
+
+// Identity is what a KPI's history belongs to: a change of the definition starts it anew, an edited text
+// or limit does not.
+func (k *KPI) Identity() string {
+	id := k.Name + "\x00" + k.Platform + "\x00" + k.Measure.String()
+	if k.Per != nil {
+		id += "\x00" + k.Per.String()
+	}
+	return id
+}
+
+// KPIs returns the KPIs of all objectives in the order of the file.
+func (c *Config) KPIs() []*KPI {
+	var all []*KPI
+	for _, o := range c.Objectives {
+		all = append(all, o.KPIs...)
+	}
+	return all
+}
+
+// A Problem is one mistake in the config file, or something to look at.
+type Problem struct {
+	File string
+	Line int    // 0 = the file as a whole
+	Key  string // path, such as platforms[0].http_client
+	Text string // what is wrong, and what would be right
+}
+
+// Error returns the problem in one line: file:line: key: text.
+func (p Problem) Error() string {
+	s := p.File
+	if p.Line > 0 {
+		s += fmt.Sprintf(":%d", p.Line)
+	}
+	if p.Key != "" {
+		s += ": " + p.Key
+	}
+	return s + ": " + p.Text
+}

@@ -1,0 +1,26 @@
+package poll
+
+import (
+	"time"
+
+	"github.com/intranet-exporter/intranet_exporter/config"
+	"github.com/intranet-exporter/intranet_exporter/internal/cause"
+	"github.com/intranet-exporter/intranet_exporter/internal/tally"
+)
+
+// A Status is what is known of one platform and of the polling of it at one moment. It never changes.
+type Status struct {
+	Platform *config.Platform
+	Snapshot *tally.Snapshot // nil before the first data
+
+	Success      bool          // of the last poll: all that was due succeeded; kept over restarts, false before the first
+	LastSuccess  time.Time     // zero = never; kept over restarts
+	Failing      cause.Cause   // why the last poll failed, "" = it did not, or there was none yet
+	FailingSince time.Time     // when it began to fail
+	Error        string        // of the last poll, for the page; no secret, no person
+	Duration     time.Duration // of the last poll
+	Granted      map[string]bool
+
+	Requests map[string]uint64      // since start, by code
+	Errors   map[cause.Cause]uint64 // since start, every cause present
+}

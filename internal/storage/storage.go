@@ -1,0 +1,167 @@
+// Package storage is the folder on disk that outlives the process: state files that are replaced whole, a
+// lock that keeps a second process out, and the secret key behind every pseudonym in it.
+package storage
+
+import (
+	"bufio"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+)
+
+const keySize = 32
+
+// A Dir is a storage folder that this process holds. The nil Dir keeps nothing: reads find no file and
+// writes succeed.
+type Dir struct {
+	path   string
+	lock   *os.File
+	failed atomic.Bool
+}
+
+// Open takes the folder, and makes it where it is missing. It fails if another process holds it.
+func Open(path string) (*Dir, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, fmt.Errorf("create storage folder: %w", err)
+	}
+	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open storage folder: %w", err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		_ = lock.Close()
+		return nil, fmt.Errorf("lock storage folder %s: another process works in it; give each its own --storage.path", path)
+	}
+	half, _ := filepath.Glob(filepath.Join(path, "*.tmp*")) // what a killed process was writing
+	for _, name := range half {
+		_ = os.Remove(name)
+	}
+	return &Dir{path: path, lock: lock}, nil
+}
+
+// Close gives the folder free.
+func (d *Dir) Close() error {
+	if d == nil {
+		return nil
+	}
+	return d.lock.Close()
+}
+
+// Writable tells whether the last write succeeded.
+func (d *Dir) Writable() bool { return d == nil || !d.failed.Load() }
+
+// Key returns the random key of this installation, and makes it at first use. Without a folder it is a
+// new one each time.
+func (d *Dir) Key() ([]byte, error) {
+	if d != nil {
+		key, err := os.ReadFile(filepath.Join(d.path, "key"))
+		if err == nil && len(key) == keySize {
+			return key, nil
+		}
+		if err == nil {
+			return nil, fmt.Errorf("read %s: it holds %d bytes instead of %d; restore it, or delete the whole folder to start anew", filepath.Join(d.path, "key"), len(key), keySize)
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("read key: %w", err)
+		}
+	}
+	key := make([]byte, keySize)
+	_, _ = rand.Read(key) // never fails
+	err := d.Replace("key", func(w io.Writer) error { _, err := w.Write(key); return err })
+	return key, err
+}
+
+// Replace writes a file anew: after it, and after a crash at any moment, the file is the old one or the
+// new one, whole.
+func (d *Dir) Replace(name string, write func(io.Writer) error) (err error) {
+	if d == nil {
+		return nil
+	}
+	defer func() { d.failed.Store(err != nil) }()
+	f, err := os.CreateTemp(d.path, name+".tmp*") // mode 0600
+	if err != nil {
+		return fmt.Errorf("write state: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+			err = fmt.Errorf("write state %s: %w", name, err)
+		}
+	}()
+	w := bufio.NewWriterSize(f, 1<<18)
+	if err := errors.Join(write(w), w.Flush()); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return d.rename(f.Name(), filepath.Join(d.path, name))
+}
+
+// Rename moves one file onto another, all or nothing.
+func (d *Dir) Rename(from, to string) error {
+	if d == nil {
+		return nil
+	}
+	err := d.rename(filepath.Join(d.path, from), filepath.Join(d.path, to))
+	d.failed.Store(err != nil)
+	if err != nil {
+		return fmt.Errorf("write state %s: %w", to, err)
+	}
+	return nil
+}
+
+// rename is durable when it returns.
+func (d *Dir) rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	dir, err := os.Open(d.path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// Remove deletes a file; a missing one is fine.
+func (d *Dir) Remove(name string) error {
+	if d == nil {
+		return nil
+	}
+	if err := os.Remove(filepath.Join(d.path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove state: %w", err)
+	}
+	return nil
+}
+
+// Read hands the file to read. It returns fs.ErrNotExist, wrapped, where there is none.
+func (d *Dir) Read(name string, read func(io.Reader) error) error {
+	if d == nil {
+		return fmt.Errorf("read state %s: %w", name, fs.ErrNotExist)
+	}
+	f, err := os.Open(filepath.Join(d.path, name))
+	if err != nil {
+		return fmt.Errorf("read state: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := read(bufio.NewReaderSize(f, 1<<18)); err != nil {
+		return fmt.Errorf("read state %s: %w", name, err)
+	}
+	return nil
+}
+
+// SetAside renames a file that can't be used, so that nothing is lost, and returns its new name.
+func (d *Dir) SetAside(name string) (string, error) {
+	aside := name + ".unusable"
+	return aside, d.Rename(name, aside)
+}
