@@ -1,0 +1,269 @@
+// Package poll decides when collectors run. Each platform is polled in the background, on its own schedule
+// and never twice at once; whoever asks gets what the last poll left.
+package poll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/go-kit/log"
+	"github.com/go-kit/log/level"
+
+	"github.com/intranet-exporter/intranet_exporter/config"
+	"github.com/intranet-exporter/intranet_exporter/internal/cause"
+	"github.com/intranet-exporter/intranet_exporter/internal/storage"
+	"github.com/intranet-exporter/intranet_exporter/internal/tally"
+)
+
+// retryAfter is the wait after a first failure that may pass by itself; it doubles up to the poll interval.
+const retryAfter = time.Minute
+
+// A Poller polls all platforms of a configuration.
+type Poller struct {
+	dir     *storage.Dir
+	secret  []byte
+	logger  log.Logger
+	publish func() // called after each poll, and not under a lock
+
+	mu       sync.Mutex
+	runners  []*runner                    // in the order of the config file
+	requests map[string]map[string]uint64 // by platform and code; survives reloads
+	errors   map[string]map[cause.Cause]uint64
+}
+
+// New returns a Poller that polls nothing yet. publish is called after each poll.
+func New(dir *storage.Dir, secret []byte, logger log.Logger, publish func()) *Poller {
+	return &Poller{
+		dir: dir, secret: secret, logger: logger, publish: publish,
+		requests: map[string]map[string]uint64{}, errors: map[string]map[cause.Cause]uint64{},
+	}
+}
+
+// CountRequest counts one request to a platform; it is what collectors report to.
+func (p *Poller) CountRequest(platform, code string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.requests[platform] == nil {
+		p.requests[platform] = map[string]uint64{}
+	}
+	p.requests[platform][code]++
+}
+
+// Configure puts cfg in force: platforms that are new or changed are loaded, those that are gone are
+// stopped, and all others go on undisturbed. Nothing is polled before Start.
+func (p *Poller) Configure(cfg *config.Config) {
+	p.mu.Lock()
+	old := p.runners
+	p.mu.Unlock()
+
+	var runners []*runner
+	for _, platform := range cfg.Platforms {
+		i := slices.IndexFunc(old, func(r *runner) bool { return r.platform.Name == platform.Name })
+		switch {
+		case i >= 0 && old[i].platform.Fingerprint == platform.Fingerprint:
+			runners = append(runners, old[i])
+		case i >= 0:
+			old[i].halt()
+			old[i].tally.Configure(platform)
+			runners = append(runners, p.newRunner(platform, old[i].tally))
+		default:
+			logger := log.With(p.logger, "platform", platform.Name)
+			t, err := tally.Open(p.dir, p.secret, platform)
+			if err != nil {
+				level.Warn(logger).Log("msg", "State can't be used", "err", err)
+			}
+			runners = append(runners, p.newRunner(platform, t))
+		}
+	}
+	for _, r := range old {
+		if !slices.Contains(runners, r) {
+			r.halt()
+		}
+	}
+
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.runners = runners
+	for _, r := range runners {
+		if p.errors[r.platform.Name] == nil {
+			p.errors[r.platform.Name] = map[cause.Cause]uint64{}
+			for _, c := range cause.All {
+				p.errors[r.platform.Name][c] = 0
+			}
+		}
+	}
+}
+
+// Start begins to poll what is configured and not polled yet.
+func (p *Poller) Start() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, r := range p.runners {
+		if r.stop == nil {
+			var ctx context.Context
+			ctx, r.stop = context.WithCancel(context.Background())
+			r.done.Go(func() { r.run(ctx) })
+		}
+	}
+}
+
+// Stop ends all polling and returns when nothing runs any more.
+func (p *Poller) Stop() {
+	p.mu.Lock()
+	runners := p.runners
+	p.mu.Unlock()
+	for _, r := range runners {
+		r.halt()
+	}
+}
+
+// Once polls every platform once, one after the other, and returns when all are done.
+func (p *Poller) Once(ctx context.Context) {
+	for _, r := range p.runners {
+		r.poll(ctx)
+	}
+}
+
+// Statuses returns what is known of each platform, in the order of the config file.
+func (p *Poller) Statuses() []Status {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	statuses := make([]Status, len(p.runners))
+	for i, r := range p.runners {
+		statuses[i] = r.status
+		statuses[i].Requests = maps.Clone(p.requests[r.platform.Name])
+		statuses[i].Errors = maps.Clone(p.errors[r.platform.Name])
+	}
+	return statuses
+}
+
+// A runner polls one platform.
+type runner struct {
+	poller   *Poller
+	platform *config.Platform
+	logger   log.Logger
+	tally    *tally.Tally // used by one goroutine at a time
+	status   Status       // under Poller.mu
+
+	stop context.CancelFunc // nil = not started
+	done sync.WaitGroup
+}
+
+func (p *Poller) newRunner(platform *config.Platform, t *tally.Tally) *runner {
+	r := &runner{poller: p, platform: platform, tally: t, logger: log.With(p.logger, "platform", platform.Name)}
+	r.status = Status{Platform: platform, Snapshot: t.Snapshot()}
+	r.status.Success, r.status.LastSuccess = t.Health()
+	return r
+}
+
+func (r *runner) halt() {
+	if r.stop != nil {
+		r.stop()
+		r.done.Wait()
+	}
+}
+
+// run polls until ctx ends. The first poll comes at once, give or take what keeps many platforms apart.
+func (r *runner) run(ctx context.Context) {
+	wait := jitter(min(time.Second, r.platform.PollInterval))
+	failures := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		failed := r.poll(ctx)
+		if failed == "" {
+			failures = 0
+		} else {
+			failures++
+		}
+		wait = r.wait(failed, failures)
+	}
+}
+
+// wait returns how long to wait for the next poll. What may pass by itself is tried again sooner; what
+// needs somebody to act is not: a wrong password sent every minute locks the account.
+func (r *runner) wait(failed cause.Cause, failures int) time.Duration {
+	wait := r.platform.PollInterval
+	switch failed {
+	case cause.Timeout, cause.Unavailable, cause.Other:
+		wait = min(wait, retryAfter<<min(failures-1, 10))
+	}
+	return wait - wait/20 + jitter(wait/10)
+}
+
+func jitter(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 0
+	}
+	return rand.N(d)
+}
+
+// poll polls once and publishes what came of it. It returns the cause of the first failure, or "".
+func (r *runner) poll(ctx context.Context) cause.Cause {
+	began := time.Now()
+	limited, cancel := context.WithTimeout(ctx, r.platform.Timeout)
+	report := r.update(limited, began)
+	cancel()
+	if ctx.Err() != nil {
+		return "" // we were stopped: no failure of the platform
+	}
+	for _, err := range report.Errors {
+		level.Warn(r.logger).Log("msg", "Poll failed", "cause", cause.Of(err), "err", err)
+	}
+	if report.Storage != nil {
+		level.Error(r.logger).Log("msg", "State not written", "err", report.Storage)
+	}
+	level.Debug(r.logger).Log("msg", "Polled", "errors", len(report.Errors), "duration", time.Since(began))
+	failed := r.record(report, time.Since(began), began)
+	r.poller.publish()
+	return failed
+}
+
+// update guards the rest of the house against a collector that panics.
+func (r *runner) update(ctx context.Context, now time.Time) (report tally.Report) {
+	defer func() {
+		if p := recover(); p != nil {
+			// The value may quote what a platform answered; the stack names only our own code.
+			level.Error(r.logger).Log("msg", "Collector panicked", "stack", string(debug.Stack()))
+			report = tally.Report{Errors: []error{errors.New("the collector panicked; the log has where")}}
+		}
+	}()
+	return r.tally.Update(ctx, now)
+}
+
+// record keeps what came of a poll, and returns the cause of the first failure, or "".
+func (r *runner) record(report tally.Report, took time.Duration, began time.Time) cause.Cause {
+	snapshot := r.tally.Snapshot()
+	_, lastSuccess := r.tally.Health()
+	p := r.poller
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := &r.status
+	s.Snapshot, s.Duration = snapshot, took
+	s.Success, s.LastSuccess = len(report.Errors) == 0, lastSuccess
+	if report.Access.Granted != nil {
+		s.Granted = report.Access.Granted
+	}
+	if len(report.Errors) == 0 {
+		s.Failing, s.FailingSince, s.Error = "", time.Time{}, ""
+		return ""
+	}
+	for _, err := range report.Errors {
+		p.errors[r.platform.Name][cause.Of(err)]++
+	}
+	if s.Failing == "" {
+		s.FailingSince = began
+	}
+	s.Failing, s.Error = cause.Of(report.Errors[0]), fmt.Sprint(report.Errors[0])
+	return s.Failing
+}
