@@ -3,14 +3,19 @@ package exposition
 import (
 	"bytes"
 	"flag"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -322,6 +327,32 @@ func TestGathererServesTheNewest(t *testing.T) {
 	families, err := g.Gather()
 	if want := len(full().build()); len(families) != want || err != nil {
 		t.Errorf("got %d families and error %v, want %d", len(families), err, want)
+	}
+}
+
+// TestScrapesShare has its point under the race detector: scrapes at the same time get the same families.
+func TestScrapesShare(t *testing.T) {
+	var newest Gatherer
+	newest.Set(full().build())
+	before := encode(t, expfmt.NewFormat(expfmt.TypeTextPlain), full().build())
+	handler := promhttp.HandlerFor(prometheus.Gatherers{&newest, prometheus.NewRegistry()}, promhttp.HandlerOpts{EnableOpenMetrics: true})
+	var scrapes sync.WaitGroup
+	for i := range 8 {
+		scrapes.Go(func() {
+			r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+			if i%2 == 0 {
+				r.Header.Set("Accept", "application/openmetrics-text")
+			}
+			w := httptest.NewRecorder()
+			if handler.ServeHTTP(w, r); w.Code != http.StatusOK {
+				t.Errorf("answered %d", w.Code)
+			}
+		})
+	}
+	scrapes.Wait()
+	families, _ := newest.Gather()
+	if after := encode(t, expfmt.NewFormat(expfmt.TypeTextPlain), families); !bytes.Equal(before, after) {
+		t.Errorf("a scrape changed what the next one gets:\n%s", cmp.Diff(string(before), string(after)))
 	}
 }
 

@@ -114,6 +114,7 @@ var (
 
 func (v View) page() page {
 	p := page{Style: template.CSS(style), Now: v.moment(v.Now)}
+	p.Now.Text = v.Now.In(v.Config.TimeZone).Format("Monday 2 January 2006, 15:04")
 	states := map[string]kpi.State{}
 	for _, s := range v.KPIs {
 		states[s.KPI.Name] = s
@@ -188,8 +189,11 @@ func (v View) row(s kpi.State) row {
 	}
 	for _, l := range s.Limits {
 		if !l.Breached && !l.Start.IsZero() {
-			r.Notes = append(r.Notes, "It is "+l.Condition+" "+quantity(l.At, k.Unit)+" since "+v.moment(l.Start).Text+
-				", and counts as "+l.Severity+" after "+span(l.Threshold.Sustain)+".")
+			note := "It is " + l.Condition + " " + quantity(l.At, k.Unit) + " since " + v.moment(l.Start).Text
+			if l.Threshold.Sustain > 0 {
+				note += ", and counts as " + l.Severity + " after " + span(l.Threshold.Sustain)
+			}
+			r.Notes = append(r.Notes, note+".")
 		}
 	}
 	return r

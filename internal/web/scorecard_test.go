@@ -73,7 +73,7 @@ func example() View {
 			{KPI: active, Known: true, Value: 0.6287, Numerator: 4120, Denominator: 6553, Data: now.Add(-time.Hour), Limits: []kpi.Limit{
 				{Severity: "warning", Condition: "below", At: 0.65, Threshold: active.Warning, Start: now.Add(-2 * day)},
 			}},
-			{KPI: survey, Data: now.Add(-60 * day), Limits: []kpi.Limit{
+			{KPI: survey, Data: now.Add(-400 * day), Limits: []kpi.Limit{
 				{Severity: "warning", Condition: "below", At: 7, Threshold: survey.Warning, Breached: true, Start: now.Add(-70 * day)},
 			}},
 			{KPI: logins, WarmingUp: true, Expected: now.Add(14 * day), Limits: []kpi.Limit{{Severity: "warning", Condition: "below", At: 7, Threshold: logins.Warning}}},
@@ -167,23 +167,23 @@ func TestScorecard(t *testing.T) {
 	tests := map[string][]string{
 		"kpi-pages_created_weekly": {
 			"Pages created per week", "wiki · pages created in 7 days",
-			"8 pages", "data until", "23 November 2026, 16:00",
-			"critical", "since", "19 November 2026, 16:10",
+			"8 pages", "data until", "23 November, 16:00",
+			"critical", "since", "19 November, 16:10",
 			"target 1,240 pages by 30 June 2027", "warning below 25 pages", "critical below 10 pages",
 			"intranet-manager", "review", "15 January 2027",
 			"Agreed action:", "The sponsor puts it on the management agenda.", "Within 7 days.",
 		},
 		"kpi-monthly_active_ratio": {
 			"Monthly active people", "portal · active users in 28 days ÷ accounts",
-			"62.9 %", "4,120 of 6,553", "data until", "23 November 2026, 15:10",
-			"within limits", "It is below 65 % since 21 November 2026, 16:10, and counts as warning after 7 days.",
+			"62.9 %", "4,120 of 6,553", "data until", "23 November, 15:10",
+			"within limits", "It is below 65 % since 21 November, 16:10, and counts as warning after 7 days.",
 			"warning below 65 %",
 			"communications", "review due", "since", "22 November 2026",
 		},
 		"kpi-survey": {
 			hostile, "portal · survey score",
-			"no value", "data until", "24 September 2026, 16:10",
-			"warning", "since", "14 September 2026, 16:10", "There is no value now; the last verdict stands.",
+			"no value", "data until", "19 October 2025, 16:10",
+			"warning", "since", "14 September, 16:10", "There is no value now; the last verdict stands.",
 			"warning below 7 " + hostile,
 			"hr", "review", "24 November 2026",
 			"Agreed action:", hostile,
@@ -191,13 +191,13 @@ func TestScorecard(t *testing.T) {
 		"kpi-logins": {
 			"Logins", "portal · logins in 28 days",
 			"no value",
-			"warming up", "The first value is expected on 7 December 2026, 16:10.",
+			"warming up", "The first value is expected on 7 December, 16:10.",
 			"warning below 7 logins",
 			"hr", "review", "24 November 2026",
 		},
 		"kpi-desk_calls": {
 			"Calls", "portal · desk calls",
-			"50 calls", "data until", "23 November 2026, 16:10",
+			"50 calls", "data until", "23 November, 16:10",
 			"within limits",
 			"warning below 10 calls", "warning above 90 calls",
 			"hr", "review", "24 November 2026",
@@ -211,14 +211,14 @@ func TestScorecard(t *testing.T) {
 		},
 		"platforms": {
 			"Where the numbers come from",
-			"Platform", "Health", "Data until",
-			"wiki", "mediawiki", "works", "Last poll that succeeded: 23 November 2026, 16:05.", "The permission apihighlimits is missing.",
-			"Its history is still being gathered: all windows are covered on 14 December 2026, 16:10.",
-			"events", "23 November 2026, 16:00", "accounts", "23 November 2026, 14:10",
-			"portal", "sql", "fails", "since", "22 November 2026, 12:10",
+			"Platform", "Health", "Data",
+			"wiki", "mediawiki", "works", "Last poll that succeeded: 23 November, 16:05.", "The permission apihighlimits is missing.",
+			"Its history is still being gathered: all windows are covered on 14 December, 16:10.",
+			"events until", "23 November, 16:00", "accounts until", "23 November, 14:10",
+			"portal", "sql", "fails", "since", "22 November, 12:10",
 			"permission: the platform does not let the exporter see what it must see. The log has the details.",
-			"Last poll that succeeded: 22 November 2026, 11:10.",
-			"readings", "22 November 2026, 10:10",
+			"Last poll that succeeded: 22 November, 11:10.",
+			"readings until", "22 November, 10:10",
 			"forum", "discourse", "not polled yet", "no data yet",
 		},
 	}
@@ -226,6 +226,10 @@ func TestScorecard(t *testing.T) {
 		if diff := cmp.Diff(want, lines(byID(t, root, id))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", id, diff)
 		}
+	}
+	header := find(root, func(n *html.Node) bool { return n.Data == "header" })
+	if got, want := strings.Join(lines(header[0])[:3], " "), "Intranet scorecard As of Monday 23 November 2026, 16:10"; got != want {
+		t.Errorf("the page is headed %q, want %q", got, want)
 	}
 	summary := find(root, func(n *html.Node) bool { return attribute(n, "class") == "summary" })
 	if diff := cmp.Diff([]string{"1 critical", "1 warning", "1 no data", "1 warming up", "2 within limits"}, lines(summary[0])); diff != "" {

@@ -34,7 +34,11 @@ type moment struct{ Text, Machine string }
 
 func (v View) moment(t time.Time) moment {
 	t = t.In(v.Config.TimeZone)
-	return moment{t.Format("2 January 2006, 15:04"), t.Format(time.RFC3339)}
+	layout := "2 January 2006, 15:04"
+	if t.Year() == v.Now.In(v.Config.TimeZone).Year() {
+		layout = "2 January, 15:04"
+	}
+	return moment{t.Format(layout), t.Format(time.RFC3339)}
 }
 
 func (v View) day(t time.Time) moment {
