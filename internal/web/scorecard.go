@@ -6,6 +6,7 @@ import (
 	_ "embed" // of the page and its style
 	"encoding/base64"
 	"html/template"
+	"maps"
 	"net/http"
 	"slices"
 	"time"
@@ -235,15 +236,8 @@ func (v View) platform(s poll.Status) platform {
 			p.Data = append(p.Data, data{bases[b], v.moment(t)})
 		}
 	}
-	var last time.Time
-	if s.Snapshot != nil {
-		for _, t := range s.Snapshot.Expected {
-			if t.After(last) {
-				last = t
-			}
-		}
-	}
-	if !last.IsZero() {
+	if s.Snapshot != nil && len(s.Snapshot.Expected) > 0 {
+		last := slices.MaxFunc(slices.Collect(maps.Values(s.Snapshot.Expected)), time.Time.Compare)
 		p.Notes = append(p.Notes, "Its history is still being gathered: all windows are covered on "+v.moment(last).Text+".")
 	}
 	return p

@@ -135,7 +135,7 @@ func TestMetrics(t *testing.T) {
 	process := exposition.NewProcess(now, func() bool { return true })
 	h := newHandler(func(o *Options) {
 		o.Logger, o.Process = log.NewLogfmtLogger(&logged), process.Registry
-		o.Metrics = failing{process}
+		o.Metrics = prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { return nil, errors.New("broken") })
 	})
 	for accept, contentType := range map[string]string{
 		"": "text/plain; version=0.0.4; charset=utf-8; escaping=underscores",
@@ -157,10 +157,23 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// failing is a gatherer that never gathers.
-type failing struct{ *exposition.Process }
-
-func (failing) Gather() ([]*dto.MetricFamily, error) { return nil, errors.New("broken") }
+func TestTooManyScrapes(t *testing.T) {
+	begun, end := make(chan struct{}), make(chan struct{})
+	h := newHandler(func(o *Options) {
+		o.MaxRequests = 1
+		o.Metrics = prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) { close(begun); <-end; return nil, nil })
+	})
+	first := make(chan int)
+	go func() { first <- do(h, "GET", "/metrics").StatusCode }()
+	<-begun
+	if got := do(h, "GET", "/metrics").StatusCode; got != http.StatusServiceUnavailable {
+		t.Errorf("the second scrape was answered %d, want %d", got, http.StatusServiceUnavailable)
+	}
+	close(end)
+	if got := <-first; got != http.StatusOK {
+		t.Errorf("the first scrape was answered %d, want %d", got, http.StatusOK)
+	}
+}
 
 func TestPanicTellsNothing(t *testing.T) {
 	var logged bytes.Buffer
