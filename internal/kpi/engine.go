@@ -1,0 +1,164 @@
+// Package kpi turns measures into KPI values, and decides which thresholds are crossed: in data time, and
+// from its own record of the values, which outlives the process.
+package kpi
+
+import (
+	"math"
+	"time"
+
+	"github.com/intranet-exporter/intranet_exporter/config"
+	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/storage"
+	"github.com/intranet-exporter/intranet_exporter/internal/tally"
+)
+
+const (
+	// fewest is the smallest denominator over which a ratio can cross a limit.
+	fewest = 50
+	// skew is how far ahead of the clock a data time is believed.
+	skew = 24 * time.Hour
+)
+
+// An Engine computes the states of all KPIs. It is not safe for concurrent use.
+type Engine struct {
+	dir     *storage.Dir
+	kpis    []*config.KPI
+	records map[string]*record // by KPI.Identity
+	changed bool               // since the last Save
+}
+
+// A Source is what one platform delivers.
+type Source struct {
+	Snapshot *tally.Snapshot // with the values that are too old; nil = nothing yet
+	MaxAge   time.Duration
+}
+
+// Configure sets the KPIs, at load and reload. A KPI keeps its record as long as its identity stays, also
+// when it is taken out and put back within 35 days.
+func (e *Engine) Configure(kpis []*config.KPI) { e.kpis = kpis }
+
+// Update adds what the platforms tell to the record and returns the states of all KPIs, in the order of
+// the config file. platforms has every platform that a KPI names, whether it has data or not.
+func (e *Engine) Update(now time.Time, platforms map[string]Source) []State {
+	states := make([]State, len(e.kpis))
+	configured := make(map[string]bool, len(e.kpis))
+	for i, k := range e.kpis {
+		id := k.Identity()
+		configured[id] = true
+		if e.records[id] == nil {
+			e.records[id] = &record{}
+		}
+		var changed bool
+		states[i], changed = update(e.records[id], now, k, platforms[k.Platform])
+		e.changed = e.changed || changed
+	}
+	for id, r := range e.records {
+		if !configured[id] && now.Sub(r.end()) > keep {
+			delete(e.records, id)
+			e.changed = true
+		}
+	}
+	return states
+}
+
+// update adds the present value of one KPI to its record, if it is known, and tells whether that changed
+// the record.
+func update(r *record, now time.Time, k *config.KPI, src Source) (State, bool) {
+	s, at, small := read(now, k, src)
+	changed := false
+	if s.Known && at.Sub(now) <= skew {
+		if r.end().Sub(now) > skew {
+			*r = record{} // the clock was far ahead; else nothing would count until that day
+		}
+		changed = r.add(at, s.Value, small)
+		if data := s.Data.UTC(); !r.Data.Equal(data) {
+			r.Data, changed = data, true
+		}
+	}
+	if s.Data.IsZero() {
+		s.Data = r.Data
+	}
+	s.Limits = limits(r, k, src.MaxAge)
+	return s, changed
+}
+
+// read computes the value of one KPI without its limits. at is the data time that the verdict goes by:
+// that of the measure alone, because a denominator such as accounts is listed once a day, and a verdict
+// must not wait for that. small tells that it is a ratio over too few.
+func read(now time.Time, k *config.KPI, src Source) (s State, at time.Time, small bool) {
+	s.KPI = k
+	if src.Snapshot == nil {
+		return s, at, false
+	}
+	refs := []measure.Ref{k.Measure}
+	if k.Per != nil {
+		refs = append(refs, *k.Per)
+	}
+	var values []tally.Value
+	for _, ref := range refs {
+		if v, ok := src.Snapshot.Value(ref); ok {
+			values = append(values, v)
+		}
+		if t, ok := src.Snapshot.Expected[ref]; ok {
+			s.WarmingUp = true
+			if t.After(s.Expected) {
+				s.Expected = t
+			}
+		}
+	}
+	if len(values) < len(refs) {
+		return s, at, false
+	}
+
+	s.Value, s.Data, at = values[0].Value, values[0].AsOf, values[0].AsOf
+	if k.Per != nil {
+		s.Numerator, s.Denominator = values[0].Value, values[1].Value
+		s.Value = s.Numerator / s.Denominator
+		small = s.Denominator < fewest
+		if values[1].AsOf.Before(s.Data) {
+			s.Data = values[1].AsOf
+		}
+	} else if k.Measure.Measure == "profile_completion" {
+		accounts, ok := src.Snapshot.Value(measure.Ref{Measure: "accounts"})
+		small = ok && accounts.Value < fewest
+	}
+	// Nothing per nothing, or something per nothing, is no number.
+	s.Known = !math.IsNaN(s.Value) && !math.IsInf(s.Value, 0) && now.Sub(s.Data) <= src.MaxAge
+	return s, at, small
+}
+
+// limits judges every limit of a KPI by its record alone, so that verdicts stay while the value is away,
+// and a restart finds them again.
+func limits(r *record, k *config.KPI, maxAge time.Duration) []Limit {
+	var all []Limit
+	for _, t := range []struct {
+		severity string
+		*config.Threshold
+	}{{"warning", k.Warning}, {"critical", k.Critical}} {
+		if t.Threshold == nil {
+			continue
+		}
+		for _, side := range []struct {
+			condition string
+			at        *float64
+			crossed   func(span, float64) bool
+		}{{"below", t.Below, span.below}, {"above", t.Above, span.above}} {
+			if side.at == nil {
+				continue
+			}
+			// Of the time between two values the KPI was absent when the first was too old. An absence
+			// of less than an hour is none: it may lie inside a bucket, which does not know it.
+			gap := maxAge + max(t.Sustain, time.Hour)
+			start := r.start(func(s span) bool { return side.crossed(s, *side.at) }, gap)
+			all = append(all, Limit{
+				Severity:  t.severity,
+				Condition: side.condition,
+				At:        *side.at,
+				Threshold: t.Threshold,
+				Breached:  !start.IsZero() && r.end().Sub(start) >= t.Sustain,
+				Start:     start,
+			})
+		}
+	}
+	return all
+}

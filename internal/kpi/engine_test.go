@@ -1,0 +1,592 @@
+package kpi
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/intranet-exporter/intranet_exporter/config"
+	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/storage"
+	"github.com/intranet-exporter/intranet_exporter/internal/tally"
+)
+
+const day = 24 * time.Hour
+
+var (
+	t0       = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	created  = measure.Ref{Measure: "pages_created", Window: measure.Window(7 * day)}
+	active   = measure.Ref{Measure: "active_users", Window: measure.Window(28 * day)}
+	accounts = measure.Ref{Measure: "accounts"}
+	profiles = measure.Ref{Measure: "profile_completion"}
+)
+
+func below(at float64, sustain time.Duration) *config.Threshold {
+	return &config.Threshold{Below: &at, Sustain: sustain, Action: "Ask for a page."}
+}
+
+func above(at float64, sustain time.Duration) *config.Threshold {
+	return &config.Threshold{Above: &at, Sustain: sustain, Action: "Ask why."}
+}
+
+func between(low, high float64, sustain time.Duration) *config.Threshold {
+	return &config.Threshold{Below: &low, Above: &high, Sustain: sustain, Action: "Look into it."}
+}
+
+// weekly is a KPI without a denominator, and ratio is one with.
+func weekly(warning *config.Threshold) *config.KPI {
+	return &config.KPI{Name: "pages_weekly", Platform: "wiki", Measure: created, Unit: "pages", Warning: warning}
+}
+
+func ratio(warning *config.Threshold) *config.KPI {
+	return &config.KPI{Name: "monthly_active", Platform: "wiki", Measure: active, Per: &accounts, Unit: measure.Ratio, Warning: warning}
+}
+
+func value(ref measure.Ref, v float64, asOf time.Time) tally.Value {
+	return tally.Value{Ref: ref, Value: v, AsOf: asOf}
+}
+
+// wiki is what the platform delivers; its values are too old after two days.
+func wiki(values ...tally.Value) map[string]Source {
+	return map[string]Source{"wiki": {Snapshot: &tally.Snapshot{Values: values}, MaxAge: 48 * time.Hour}}
+}
+
+func open(t *testing.T, dir *storage.Dir, kpis ...*config.KPI) *Engine {
+	t.Helper()
+	e, warning, err := Open(dir)
+	if err != nil || warning != "" {
+		t.Fatalf("Open: warning %q, error %v", warning, err)
+	}
+	e.Configure(kpis)
+	return e
+}
+
+// see shows the engine one value of the weekly KPI that is up to date, and returns its first limit.
+func see(e *Engine, at time.Time, v float64) Limit {
+	return e.Update(at, wiki(value(created, v, at)))[0].Limits[0]
+}
+
+func wantLimit(t *testing.T, what string, got Limit, start time.Time, breached bool) {
+	t.Helper()
+	if !got.Start.Equal(start) || got.Breached != breached {
+		t.Errorf("%s: start %s, breached %t; want %s, %t", what, got.Start, got.Breached, start, breached)
+	}
+}
+
+// Each threshold is fed good values for a day, then bad ones each hour for eight.
+func TestVerdict(t *testing.T) {
+	for _, sustain := range []time.Duration{0, day, 3 * day, 7 * day} {
+		for _, tt := range []struct {
+			name      string
+			threshold *config.Threshold
+			good, bad float64
+			condition string
+			never     bool
+		}{
+			{name: "one below", threshold: below(25, sustain), good: 26, bad: 24, condition: "below"},
+			{name: "from the limit to below", threshold: below(25, sustain), good: 25, bad: 24, condition: "below"},
+			{name: "at the lower limit", threshold: below(25, sustain), good: 26, bad: 25, condition: "below", never: true},
+			{name: "next number below", threshold: below(0.3, sustain), good: 0.3, bad: math.Nextafter(0.3, 0), condition: "below"},
+			{name: "far above a lower limit", threshold: below(25, sustain), good: 26, bad: 2600, condition: "below", never: true},
+			{name: "one above", threshold: above(25, sustain), good: 24, bad: 26, condition: "above"},
+			{name: "from the limit to above", threshold: above(25, sustain), good: 25, bad: 26, condition: "above"},
+			{name: "at the upper limit", threshold: above(25, sustain), good: 24, bad: 25, condition: "above", never: true},
+			{name: "below the range", threshold: between(10, 20, sustain), good: 10, bad: 9, condition: "below"},
+			{name: "above the range", threshold: between(10, 20, sustain), good: 20, bad: 21, condition: "above"},
+			{name: "within the range", threshold: between(10, 20, sustain), good: 10, bad: 20, condition: "above", never: true},
+		} {
+			t.Run(fmt.Sprintf("%s for %s", tt.name, sustain), func(t *testing.T) {
+				e := open(t, nil, weekly(tt.threshold))
+				crossed := t0.Add(day)
+				for at := t0; at.Before(t0.Add(9 * day)); at = at.Add(time.Hour) {
+					v, start := tt.good, time.Time{}
+					if !at.Before(crossed) {
+						v = tt.bad
+						if !tt.never {
+							start = crossed
+						}
+					}
+					breached := !start.IsZero() && !at.Before(crossed.Add(sustain))
+					found := false
+					for _, l := range e.Update(at, wiki(value(created, v, at)))[0].Limits {
+						if l.Condition == tt.condition {
+							found = true
+							wantLimit(t, at.String(), l, start, breached)
+						} else {
+							wantLimit(t, at.String()+", other side", l, time.Time{}, false)
+						}
+					}
+					if !found {
+						t.Fatalf("no limit %s", tt.condition)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestLimitsOrderAndText(t *testing.T) {
+	k := weekly(between(10, 90, 3*day))
+	k.Critical = between(5, 95, 0)
+	states := open(t, nil, ratio(nil), k).Update(t0, wiki(value(created, 4, t0)))
+	want := []State{
+		{KPI: states[0].KPI},
+		{KPI: k, Known: true, Value: 4, Data: t0, Limits: []Limit{
+			{Severity: "warning", Condition: "below", At: 10, Threshold: k.Warning, Start: t0},
+			{Severity: "warning", Condition: "above", At: 90, Threshold: k.Warning},
+			{Severity: "critical", Condition: "below", At: 5, Threshold: k.Critical, Breached: true, Start: t0},
+			{Severity: "critical", Condition: "above", At: 95, Threshold: k.Critical},
+		}},
+	}
+	if diff := cmp.Diff(want, states); diff != "" {
+		t.Error(diff)
+	}
+	if states[0].KPI.Name != "monthly_active" {
+		t.Errorf("first KPI is %s", states[0].KPI.Name)
+	}
+}
+
+func TestValue(t *testing.T) {
+	now := t0
+	for _, tt := range []struct {
+		name   string
+		kpi    *config.KPI
+		source map[string]Source
+		want   State
+	}{
+		{name: "plain", kpi: weekly(nil), source: wiki(value(created, 4, now)), want: State{Known: true, Value: 4, Data: now}},
+		{name: "zero is a value", kpi: weekly(nil), source: wiki(value(created, 0, now)), want: State{Known: true, Data: now}},
+		{name: "at max_age", kpi: weekly(nil), source: wiki(value(created, 4, now.Add(-2*day))), want: State{Known: true, Value: 4, Data: now.Add(-2 * day)}},
+		{name: "over max_age", kpi: weekly(nil), source: wiki(value(created, 4, now.Add(-2*day-1))), want: State{Data: now.Add(-2*day - 1)}},
+		{name: "no data yet", kpi: weekly(nil), source: map[string]Source{"wiki": {MaxAge: day}}, want: State{}},
+		{name: "other window", kpi: weekly(nil), source: wiki(value(measure.Ref{Measure: "pages_created", Window: measure.Window(day)}, 4, now)), want: State{}},
+		{name: "ratio", kpi: ratio(nil), source: wiki(value(active, 25, now), value(accounts, 100, now.Add(-day))),
+			want: State{Known: true, Value: 0.25, Numerator: 25, Denominator: 100, Data: now.Add(-day)}},
+		{name: "old numerator", kpi: ratio(nil), source: wiki(value(active, 25, now.Add(-3*day)), value(accounts, 100, now)), want: State{Data: now.Add(-3 * day)}},
+		{name: "old denominator", kpi: ratio(nil), source: wiki(value(active, 25, now), value(accounts, 100, now.Add(-3*day))), want: State{Data: now.Add(-3 * day)}},
+		{name: "no numerator", kpi: ratio(nil), source: wiki(value(accounts, 100, now)), want: State{}},
+		{name: "no denominator", kpi: ratio(nil), source: wiki(value(active, 25, now)), want: State{}},
+		{name: "something per nothing", kpi: ratio(nil), source: wiki(value(active, 25, now), value(accounts, 0, now)), want: State{Data: now}},
+		{name: "nothing per nothing", kpi: ratio(nil), source: wiki(value(active, 0, now), value(accounts, 0, now)), want: State{Data: now}},
+		{name: "no number", kpi: weekly(nil), source: wiki(value(created, math.NaN(), now)), want: State{Data: now}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := open(t, nil, tt.kpi).Update(now, tt.source)[0]
+			if !got.Known { // then they mean nothing
+				got.Value, got.Numerator, got.Denominator = 0, 0, 0
+			}
+			tt.want.KPI = tt.kpi
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestWarmUp(t *testing.T) {
+	e := open(t, nil, ratio(below(0.3, 0)))
+	snapshot := &tally.Snapshot{
+		Values:   []tally.Value{value(accounts, 100, t0)},
+		Expected: map[measure.Ref]time.Time{active: t0.Add(day), accounts: t0.Add(time.Hour), created: t0.Add(9 * day)},
+	}
+	s := e.Update(t0, map[string]Source{"wiki": {Snapshot: snapshot, MaxAge: day}})[0]
+	if !s.WarmingUp || s.Known || !s.Expected.Equal(t0.Add(day)) || !s.Data.IsZero() {
+		t.Errorf("at first: %+v", s)
+	}
+	wantLimit(t, "at first", s.Limits[0], time.Time{}, false)
+
+	at := t0.Add(day)
+	s = e.Update(at, wiki(value(active, 20, at), value(accounts, 100, at)))[0]
+	if s.WarmingUp || !s.Known || !s.Expected.IsZero() {
+		t.Errorf("at its end: %+v", s)
+	}
+	wantLimit(t, "at its end", s.Limits[0], at, true)
+}
+
+// The value is wrong, away, and wrong again a day before the sustain of three days is over, counted from
+// the first. It is absent from 48 hours after the last value before.
+func TestGap(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		sustain  time.Duration
+		distance time.Duration // between the values around the gap
+		together bool
+	}{
+		{"outage shorter than max_age", 3 * day, 48 * time.Hour, true},
+		{"just absent", 3 * day, 2*day + time.Minute, true},
+		{"as long as the sustain", 3 * day, 5 * day, true},
+		{"longer than the sustain", 3 * day, 5*day + time.Second, false},
+		{"longer than a sustain of one day", day, 3*day + time.Second, false},
+		{"at once, absent for an hour", 0, 2*day + time.Hour, true},
+		{"at once, absent for longer", 0, 2*day + time.Hour + time.Second, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := open(t, nil, weekly(below(25, tt.sustain)))
+			wantLimit(t, "before", see(e, t0, 20), t0, tt.sustain == 0)
+			at := t0.Add(tt.distance)
+			away := e.Update(at, wiki(value(created, 20, t0)))[0]
+			if away.Known != (tt.distance <= 48*time.Hour) {
+				t.Errorf("known = %t", away.Known)
+			}
+			wantLimit(t, "away", away.Limits[0], t0, tt.sustain == 0)
+			start := at
+			if tt.together {
+				start = t0
+			}
+			wantLimit(t, "back", see(e, at, 20), start, at.Sub(start) >= tt.sustain)
+		})
+	}
+}
+
+// While the value is away, a verdict stays as it was, and the last data time is still told.
+func TestVerdictStays(t *testing.T) {
+	e := open(t, nil, ratio(below(0.3, day)))
+	bad := func(at time.Time) []tally.Value {
+		return []tally.Value{value(active, 20, at), value(accounts, 100, at.Add(-time.Hour))}
+	}
+	e.Update(t0, wiki(bad(t0)...))
+	last := t0.Add(day)
+	wantLimit(t, "breached", e.Update(last, wiki(bad(last)...))[0].Limits[0], t0, true)
+	for name, source := range map[string]map[string]Source{
+		"too old": wiki(bad(last)...),
+		"gone":    wiki(),
+		"nothing": {"wiki": {MaxAge: 48 * time.Hour}},
+	} {
+		s := e.Update(last.Add(50*day), source)[0]
+		if s.Known || !s.Data.Equal(last.Add(-time.Hour)) {
+			t.Errorf("%s: known %t, data %s", name, s.Known, s.Data)
+		}
+		wantLimit(t, name, s.Limits[0], t0, true)
+	}
+}
+
+func TestFrozenValueDoesNotRipen(t *testing.T) {
+	e := open(t, nil, weekly(below(25, day)))
+	for d := time.Duration(0); d < 5*day; d += time.Hour {
+		wantLimit(t, d.String(), e.Update(t0.Add(d), wiki(value(created, 20, t0)))[0].Limits[0], t0, false)
+	}
+}
+
+// The denominator is listed once a day and does not hold the verdict back; a denominator that moves
+// alone adds no time.
+func TestClockOfARatio(t *testing.T) {
+	e := open(t, nil, ratio(below(0.3, 2*time.Hour)))
+	limit := func(now, at time.Time, users, of float64) Limit {
+		return e.Update(now, wiki(value(active, users, at), value(accounts, of, t0)))[0].Limits[0]
+	}
+	hours := func(n time.Duration) time.Time { return t0.Add(n * time.Hour) }
+	wantLimit(t, "good", limit(t0, t0, 30, 100), time.Time{}, false)
+	wantLimit(t, "bad", limit(hours(1), hours(1), 29, 100), hours(1), false)
+	wantLimit(t, "bad for long enough", limit(hours(3), hours(3), 29, 100), hours(1), true)
+	wantLimit(t, "denominator shrinks", limit(hours(4), hours(3), 29, 90), time.Time{}, false)
+	wantLimit(t, "denominator grows", limit(hours(5), hours(3), 29, 100), time.Time{}, false)
+	wantLimit(t, "numerator moves", limit(hours(6), hours(6), 29, 100), hours(6), false)
+	wantLimit(t, "denominator alone", limit(hours(9), hours(6), 29, 101), hours(6), false)
+	wantLimit(t, "bad again for long enough", limit(hours(9), hours(8), 29, 101), hours(6), true)
+}
+
+func TestSmallDenominator(t *testing.T) {
+	perPages := &config.KPI{Name: "k", Platform: "wiki", Measure: profiles, Per: &created, Unit: measure.Ratio, Warning: below(0.5, 0)}
+	profile := &config.KPI{Name: "k", Platform: "wiki", Measure: profiles, Unit: measure.Ratio, Warning: below(0.5, 0)}
+	for _, tt := range []struct {
+		name     string
+		kpi      *config.KPI
+		values   []tally.Value
+		breached bool
+	}{
+		{"49", ratio(below(0.5, 0)), []tally.Value{value(active, 0, t0), value(accounts, 49, t0)}, false},
+		{"50", ratio(below(0.5, 0)), []tally.Value{value(active, 0, t0), value(accounts, 50, t0)}, true},
+		{"49, above", ratio(above(0.5, 0)), []tally.Value{value(active, 49, t0), value(accounts, 49, t0)}, false},
+		{"50, above", ratio(above(0.5, 0)), []tally.Value{value(active, 50, t0), value(accounts, 50, t0)}, true},
+		{"no ratio", weekly(below(25, 0)), []tally.Value{value(created, 3, t0), value(accounts, 3, t0)}, true},
+		{"profiles of 49", profile, []tally.Value{value(profiles, 0.1, t0), value(accounts, 49, t0)}, false},
+		{"profiles of 50", profile, []tally.Value{value(profiles, 0.1, t0), value(accounts, 50, t0)}, true},
+		{"profiles of nobody knows how many", profile, []tally.Value{value(profiles, 0.1, t0)}, true},
+		{"profiles with a denominator of their own", perPages, []tally.Value{value(profiles, 0.1, t0), value(created, 50, t0), value(accounts, 49, t0)}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := open(t, nil, tt.kpi).Update(t0, wiki(tt.values...))[0]
+			if !s.Known {
+				t.Error("not known")
+			}
+			if got := s.Limits[0]; got.Breached != tt.breached || got.Start.IsZero() == tt.breached {
+				t.Errorf("breached %t, start %s", got.Breached, got.Start)
+			}
+		})
+	}
+	if s := open(t, nil, profile).Update(t0, wiki(value(profiles, 0.1, t0), value(accounts, 60, t0)))[0]; s.Denominator != 0 {
+		t.Errorf("a KPI without per has the denominator %v", s.Denominator)
+	}
+}
+
+// A ratio over too few in the middle of an hour ends a run like a good value.
+func TestSmallDenominatorEndsARun(t *testing.T) {
+	e := open(t, nil, ratio(below(0.5, 0)))
+	limit := func(minutes, of float64) Limit {
+		at := t0.Add(time.Duration(minutes) * time.Minute)
+		return e.Update(at, wiki(value(active, 0, at), value(accounts, of, at)))[0].Limits[0]
+	}
+	wantLimit(t, "enough", limit(5, 50), t0.Add(5*time.Minute), true)
+	wantLimit(t, "too few", limit(10, 49), time.Time{}, false)
+	wantLimit(t, "enough again", limit(15, 50), t0.Add(15*time.Minute), true)
+}
+
+// The first day has values of 30, the second of 20, the third of 10, each hour. Then the file is edited.
+func TestReload(t *testing.T) {
+	end := t0.Add(3*day - time.Hour)
+	perPages := weekly(below(25, day))
+	perPages.Per = &accounts
+	for _, tt := range []struct {
+		name     string
+		kpi      *config.KPI
+		start    time.Time
+		breached bool
+	}{
+		{"nothing", weekly(below(25, day)), t0.Add(day), true},
+		{"limit raised", weekly(below(35, 2*day)), t0, true},
+		{"limit lowered", weekly(below(15, day)), t0.Add(2 * day), false},
+		{"limit lowered, the value is at it", weekly(below(10, day)), time.Time{}, false},
+		{"sustain longer", weekly(below(25, 2*day)), t0.Add(day), false},
+		{"sustain shorter", weekly(below(15, time.Hour)), t0.Add(2 * day), true},
+		{"direction", weekly(above(5, 2*day)), t0, true},
+		{"action", weekly(&config.Threshold{Below: below(25, 0).Below, Sustain: day, Action: "Another."}), t0.Add(day), true},
+		{"per", perPages, time.Time{}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := open(t, nil, weekly(below(25, day)))
+			for at := t0; !at.After(end); at = at.Add(time.Hour) {
+				see(e, at, 30-10*math.Floor(at.Sub(t0).Hours()/24))
+			}
+			e.Configure([]*config.KPI{tt.kpi})
+			s := e.Update(end, wiki(value(created, 10, end)))[0]
+			wantLimit(t, "after the edit", s.Limits[0], tt.start, tt.breached)
+			if s.Limits[0].Threshold != tt.kpi.Warning {
+				t.Error("the threshold is the old one")
+			}
+		})
+	}
+}
+
+func TestTakenOutAndPutBack(t *testing.T) {
+	for _, tt := range []struct {
+		away time.Duration
+		want time.Time
+	}{
+		{keep, t0},
+		{keep + time.Second, time.Time{}},
+	} {
+		k := weekly(below(25, 0))
+		e := open(t, nil, k)
+		see(e, t0, 20)
+		e.Configure(nil)
+		if states := e.Update(t0.Add(tt.away), wiki(value(created, 30, t0.Add(day)))); len(states) != 0 {
+			t.Errorf("states: %v", states)
+		}
+		e.Configure([]*config.KPI{k})
+		wantLimit(t, tt.away.String(), e.Update(t0.Add(tt.away), wiki())[0].Limits[0], tt.want, !tt.want.IsZero())
+	}
+}
+
+func TestClockBack(t *testing.T) {
+	e := open(t, nil, weekly(below(25, day)))
+	see(e, t0, 20)
+	now := t0.Add(12 * time.Hour)
+	wantLimit(t, "ahead", see(e, now, 20), t0, false)
+	wantLimit(t, "good value, back", see(e, t0.Add(time.Hour), 30), t0, false)
+	wantLimit(t, "forward again", see(e, t0.Add(day), 20), t0, true)
+}
+
+func TestClockFarAhead(t *testing.T) {
+	e := open(t, nil, weekly(below(25, 0)))
+	see(e, t0, 30)
+	year := t0.Add(365 * day)
+	wantLimit(t, "data time of next year", e.Update(t0, wiki(value(created, 20, year)))[0].Limits[0], time.Time{}, false)
+	wantLimit(t, "clock of next year", see(e, year, 20), year, true)
+	at := t0.Add(time.Hour)
+	wantLimit(t, "true clock", see(e, at, 20), at, true)
+	wantLimit(t, "true clock, later", see(e, at.Add(day), 20), at, true)
+}
+
+// A sustain of one day is 24 hours, also on the days that have 23 or 25.
+func TestDaylightSaving(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Amsterdam")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, midnight := range []time.Time{time.Date(2026, 10, 25, 0, 0, 0, 0, zone), time.Date(2027, 3, 28, 0, 0, 0, 0, zone)} {
+		e := open(t, nil, weekly(below(25, day)))
+		for n := range 30 {
+			at := midnight.Add(time.Duration(n) * time.Hour)
+			wantLimit(t, at.String(), see(e, at, 20), midnight, n >= 24)
+		}
+	}
+}
+
+func TestRetention(t *testing.T) {
+	e := open(t, nil, weekly(below(25, 28*day)))
+	for n := range 24 * 50 {
+		at := t0.Add(time.Duration(n) * time.Hour)
+		start := t0
+		if at.Sub(t0) > keep {
+			start = at.Add(-keep)
+		}
+		wantLimit(t, at.String(), see(e, at, 20), start, n >= 24*28)
+	}
+	if n := len(e.records[e.kpis[0].Identity()].Buckets); n != 35*24+1 {
+		t.Errorf("%d buckets", n)
+	}
+}
+
+// A number that comes once a day crosses at most a day late, and never early.
+func TestDailyData(t *testing.T) {
+	for _, sustain := range []time.Duration{0, time.Hour, day, day + time.Hour, 3 * day} {
+		e := open(t, nil, weekly(below(25, sustain)))
+		see(e, t0, 30)
+		var breached time.Time
+		for n := 1; breached.IsZero() && n < 30; n++ {
+			if at := t0.Add(time.Duration(n) * day); see(e, at, 20).Breached {
+				breached = at
+			}
+		}
+		if late := breached.Sub(t0.Add(day + sustain)); late < 0 || late >= day {
+			t.Errorf("sustain %s: breached %s late", sustain, late)
+		}
+	}
+}
+
+func TestStateLost(t *testing.T) {
+	e := open(t, nil, weekly(below(25, day)))
+	see(e, t0, 20)
+	e = open(t, nil, weekly(below(25, day)))
+	at := t0.Add(day)
+	wantLimit(t, "lost", see(e, at, 20), at, false)
+}
+
+func openDir(t *testing.T) (*storage.Dir, string) {
+	t.Helper()
+	path := t.TempDir()
+	dir, err := storage.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dir.Close() })
+	return dir, path
+}
+
+func TestRestart(t *testing.T) {
+	dir, _ := openDir(t)
+	e := open(t, dir, weekly(below(25, day)))
+	see(e, t0, 20)
+	want := e.Update(t0.Add(day), wiki(value(created, 20, t0.Add(day))))
+	if err := e.Save(); err != nil {
+		t.Fatal(err)
+	}
+	e = open(t, dir, e.kpis...)
+	for what, source := range map[string]map[string]Source{"same data": wiki(value(created, 20, t0.Add(day))), "no data yet": {"wiki": {MaxAge: 2 * day}}} {
+		got := e.Update(t0.Add(day), source)
+		if !got[0].Known { // the verdict does not need it
+			got[0].Known, got[0].Value = true, 20
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", what, diff)
+		}
+	}
+}
+
+// A change is written, and nothing else.
+func TestSave(t *testing.T) {
+	dir, path := openDir(t)
+	e := open(t, dir, ratio(nil))
+	later := t0.Add(time.Hour)
+	var before os.FileInfo
+	for _, tt := range []struct {
+		name    string
+		source  map[string]Source
+		written bool
+	}{
+		{"no data", wiki(), false},
+		{"first data", wiki(value(active, 30, t0), value(accounts, 100, t0)), true},
+		{"the same data", wiki(value(active, 30, t0), value(accounts, 100, t0)), false},
+		{"no data again", wiki(), false},
+		{"another denominator", wiki(value(active, 30, t0), value(accounts, 90, t0)), true},
+		{"later", wiki(value(active, 30, later), value(accounts, 90, t0)), true},
+		{"a new listing, the same value", wiki(value(active, 30, later), value(accounts, 90, later)), true},
+	} {
+		e.Update(later, tt.source)
+		if err := e.Save(); err != nil {
+			t.Fatal(err)
+		}
+		after, _ := os.Stat(filepath.Join(path, file)) // replaced whole, so another file after each write
+		if written := after != nil && !os.SameFile(before, after); written != tt.written {
+			t.Errorf("%s: written %t", tt.name, written)
+		}
+		before = after
+	}
+}
+
+func TestSaveFails(t *testing.T) {
+	dir, path := openDir(t)
+	e := open(t, dir, weekly(nil))
+	e.Update(t0, wiki(value(created, 20, t0)))
+	if err := os.Mkdir(filepath.Join(path, file), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Save(); err == nil {
+		t.Fatal("no error")
+	}
+	if err := os.Remove(filepath.Join(path, file)); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Save(); err != nil { // what was not written is still to be written
+		t.Fatal(err)
+	}
+	if len(open(t, dir).records) != 1 {
+		t.Error("nothing was written")
+	}
+}
+
+// The example in docs/verdicts.md.
+func TestExampleOfTheDocumentation(t *testing.T) {
+	e := open(t, nil, weekly(below(25, 3*day)))
+	on := func(date, hour, minute int) time.Time { return time.Date(2026, 11, date, hour, minute, 0, 0, time.UTC) }
+	start := on(2, 10, 45)
+	want := map[time.Time]Limit{
+		on(2, 10, 0):  {},
+		on(2, 10, 15): {Start: on(2, 10, 15)},
+		start:         {Start: start},
+		on(2, 11, 0):  {Start: start},
+		on(4, 8, 45):  {Start: start},
+		on(4, 9, 0):   {Start: start},
+		on(5, 10, 30): {Start: start},
+		on(5, 10, 45): {Start: start, Breached: true},
+		on(6, 14, 0):  {Start: start, Breached: true},
+		on(6, 14, 15): {},
+	}
+	for now := on(2, 10, 0); !now.After(on(6, 14, 15)); now = now.Add(15 * time.Minute) {
+		at, v := now, 24.0
+		switch {
+		case now.Equal(on(2, 10, 0)), now.Equal(on(6, 14, 15)):
+			v = 25
+		case !now.Before(on(4, 9, 0)):
+			v = 23
+		case !now.Before(on(3, 9, 0)):
+			at = on(3, 8, 45)
+		}
+		s := e.Update(now, wiki(value(created, v, at)))[0]
+		if !s.Known {
+			t.Errorf("%s: not known", now)
+		}
+		if l, ok := want[now]; ok {
+			wantLimit(t, now.String(), s.Limits[0], l.Start, l.Breached)
+			delete(want, now)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("never seen: %v", want)
+	}
+}
