@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/intranet-exporter/intranet_exporter/collector"
@@ -134,4 +135,16 @@ func (p Problem) Error() string {
 		s += ": " + p.Key
 	}
 	return s + ": " + p.Text
+}
+
+// Problems is the error of a config file with mistakes: all of them, in the order of the file.
+type Problems []Problem
+
+// Error returns the problems, one a line.
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
 }
