@@ -109,4 +109,6 @@ func newPortal(decode func(any) error, o collector.Options) (collector.Collector
 	return &fake{keys: k, options: o, description: d}, nil
 }
 
-func fakeOptions(string) collector.Options { return collector.Options{UserAgent: "test"} }
+func fakeOptions(platform string) collector.Options {
+	return collector.Options{UserAgent: "test of " + platform}
+}

@@ -143,20 +143,35 @@ func (l *loader) measures(key string, kpi *KPI, k *kpiKeys) bool {
 // reference reads the name of a measure.
 func (l *loader) reference(key string, name *string) measure.Ref {
 	if name == nil {
-		l.problem(key, "is missing; write one of: %s", measure.Names())
+		l.problem(key, "is missing; write one of: %s", strings.Join(measurable(), ", "))
 		return measure.Ref{}
 	}
 	base, label, dotted := strings.Cut(*name, ".")
 	m, known := measure.Lookup(base)
 	switch {
 	case !known, dotted && base != measure.Custom:
-		l.problem(key, "unknown measure %s; %s(measures: %s)", quote(*name), suggest(*name, strings.Split(measure.Names(), ", ")), measure.Names())
+		all := measurable()
+		l.problem(key, "unknown measure %s%s (measures: %s)", quote(*name), suggest(strings.TrimPrefix(*name, "intranet_"), all), strings.Join(all, ", "))
 	case base == measure.Custom && label == "":
 		l.problem(key, "needs the name of the reading, such as custom.survey_score")
 	case m.NoKPI:
 		l.problem(key, "%s is only for looking, and can't be a KPI", base)
 	}
 	return measure.Ref{Measure: base, Label: label}
+}
+
+// measurable lists the measures that can be a KPI, as the file writes them.
+func measurable() []string {
+	var names []string
+	for _, m := range measure.All {
+		switch {
+		case m.Name == measure.Custom:
+			names = append(names, "custom.<name>")
+		case !m.NoKPI:
+			names = append(names, m.Name)
+		}
+	}
+	return names
 }
 
 // choose finds the platform of a KPI: the one that is named, or the only one that delivers the measure. It
@@ -171,7 +186,7 @@ func (l *loader) choose(key string, ref measure.Ref, name *string) *Platform {
 			return platforms[i]
 		case !written:
 			names := slices.DeleteFunc(slices.Sorted(maps.Keys(l.broken)), func(name string) bool { return name == "" })
-			l.problem(key, "unknown platform %s; %s(platforms: %s)", quote(*name), suggest(*name, names), strings.Join(names, ", "))
+			l.problem(key, "unknown platform %s%s (platforms: %s)", quote(*name), suggest(*name, names), strings.Join(names, ", "))
 		}
 		return nil
 	}
@@ -197,9 +212,9 @@ func (l *loader) choose(key string, ref measure.Ref, name *string) *Platform {
 	default:
 		var why []string
 		for _, p := range platforms {
-			why = append(why, fmt.Sprintf("%s (%s): %s", p.Name, p.Type, undelivered(p, ref)))
+			why = append(why, fmt.Sprintf("%s (%s)%s", p.Name, p.Type, undelivered(p, ref)))
 		}
-		l.problem(parent(key)+".measure", "%s is not delivered by any platform; %s", ref, strings.Join(why, "; "))
+		l.problem(parent(key)+".measure", "%s is not delivered by %s", ref, strings.Join(why, ", nor by "))
 	}
 	return nil
 }
@@ -208,7 +223,7 @@ func (l *loader) choose(key string, ref measure.Ref, name *string) *Platform {
 func (l *loader) pick(key, which string, p *Platform, ref measure.Ref, window measure.Window) (collector.Delivered, bool) {
 	all := windows(p, ref)
 	if len(all) == 0 {
-		l.problem(key+"."+which, "%s is not delivered by %s (%s): %s; it has %s", ref, p.Name, p.Type, undelivered(p, ref), delivered(p))
+		l.problem(key+"."+which, "%s is not delivered by %s (%s)%s; it has %s", ref, p.Name, p.Type, undelivered(p, ref), delivered(p))
 		return collector.Delivered{}, false
 	}
 	if which == "per" && all[0].Window == 0 {
@@ -248,12 +263,12 @@ func windows(p *Platform, ref measure.Ref) []collector.Delivered {
 	return all
 }
 
-// undelivered says why a platform does not have a measure.
+// undelivered says why a platform does not have a measure, where that is known.
 func undelivered(p *Platform, ref measure.Ref) string {
 	if why := p.Description.Undelivered[ref.Measure]; why != "" {
-		return strings.TrimSuffix(why, ".")
+		return ": " + strings.TrimSuffix(why, ".")
 	}
-	return "it is not configured to"
+	return ""
 }
 
 // delivered lists the measures of a platform that can be a KPI.

@@ -189,7 +189,10 @@ func (l *loader) platform(key string, n *yaml.Node) {
 	if name == "people" {
 		l.problem(key+".name", "people stands for all platforms together; choose another name")
 	}
-	p := &Platform{Name: name, Type: l.required(key+".type", k.Type, l.typeNames()), Identity: l.text(key+".identity", k.Identity)}
+	p := &Platform{Name: name, Type: l.text(key+".type", k.Type), Identity: l.text(key+".identity", k.Identity)}
+	if k.Type == nil {
+		l.problem(key+".type", "is missing; write one of: %s", l.typeNames())
+	}
 	if k.Identity != nil && strings.Count(p.Identity, "{name}") != 1 {
 		l.problem(key+".identity", "must hold {name} once, such as '{name}@example.org'")
 	}
@@ -197,7 +200,7 @@ func (l *loader) platform(key string, n *yaml.Node) {
 	p.CompleteAt = l.profile(key+".profile", k.Profile)
 	create, known := l.types[p.Type]
 	if p.Type != "" && !known {
-		l.problem(key+".type", "unknown platform type %s; %s(known types: %s)", quote(p.Type), suggest(p.Type, slices.Sorted(maps.Keys(l.types))), l.typeNames())
+		l.problem(key+".type", "unknown platform type %s%s (known types: %s)", quote(p.Type), suggest(p.Type, slices.Sorted(maps.Keys(l.types))), l.typeNames())
 	}
 	if !known {
 		return
@@ -357,15 +360,6 @@ func (l *loader) profile(key string, k profileKeys) float64 {
 		l.problem(key+".complete_at", "must be more than 0 and at most 1, which is all fields")
 	}
 	return *k.CompleteAt
-}
-
-// required returns a text that must be there; example says what to write.
-func (l *loader) required(key string, v *string, example string) string {
-	if v == nil {
-		l.problem(key, "is missing; write one, such as %s", example)
-		return ""
-	}
-	return l.text(key, v)
 }
 
 // text returns a text that people read.

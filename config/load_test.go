@@ -1,11 +1,346 @@
 package config
 
-import "testing"
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
 
-func TestDefaults(t *testing.T) {
-	c, err := Load("testdata/good/minimal.yml", fakeTypes, fakeOptions)
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	promconfig "github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
+
+	"github.com/intranet-exporter/intranet_exporter/collector"
+	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+)
+
+func TestBadFiles(t *testing.T) {
+	t.Chdir("testdata/bad")
+	files, err := filepath.Glob("*")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%+v", c.Platforms[0])
+	for name := range bad {
+		if !slices.Contains(files, name) {
+			t.Errorf("%s has an entry, and there is no such file", name)
+		}
+	}
+	for _, name := range files {
+		t.Run(name, func(t *testing.T) {
+			want, ok := bad[name]
+			if !ok {
+				t.Fatal("has no entry")
+			}
+			c, err := Load(name, fakeTypes, fakeOptions)
+			if c != nil {
+				t.Error("there is a Config beside the error")
+			}
+			var problems Problems
+			if !errors.As(err, &problems) {
+				t.Fatalf("got %v, want Problems", err)
+			}
+			if diff := cmp.Diff(name+":"+strings.Join(want, "\n"+name+":"), err.Error()); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if strings.Contains(err.Error(), "hunter2") {
+				t.Error("the message holds the password")
+			}
+		})
+	}
+}
+
+// Files that are too large, or made, to be kept.
+func TestBadContent(t *testing.T) {
+	for name, test := range map[string]struct{ content, want string }{
+		"too large":   {strings.Repeat("# comment\n", 110_000), "f.yml: is larger than 1 MiB, which no config file should be"},
+		"brackets":    {"platforms: " + strings.Repeat("[", 20_000), "f.yml:1: is not YAML: exceeded max depth of 10000"},
+		"indentation": {"platforms:\n" + strings.Repeat("- ", 20_000), "f.yml:2: is not YAML: exceeded max depth of 10000"},
+		"long key":    {strings.Repeat("k", 1000) + ": 1\nplatforms: 1", `f.yml:1: "` + strings.Repeat("k", 60) + `…": unknown key (known keys: poll_interval, accounts_interval, max_age, time_zone, exclude, links, platforms, objectives)` + "\nf.yml:2: platforms: must be a list"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := load("f.yml", []byte(test.content), fakeTypes, fakeOptions, time.Now())
+			if err == nil || err.Error() != test.want {
+				t.Errorf("got  %v\nwant %s", err, test.want)
+			}
+		})
+	}
+}
+
+func TestUnreadable(t *testing.T) {
+	for file, want := range map[string]string{
+		"testdata/none.yml": "read config: open testdata/none.yml: no such file or directory",
+		"testdata":          "read config: read testdata: is a directory",
+	} {
+		if _, err := Load(file, fakeTypes, fakeOptions); err == nil || err.Error() != want {
+			t.Errorf("got %v, want %s", err, want)
+		}
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	c := mustLoad(t, "testdata/good/minimal.yml")
+	if c.TimeZone != time.UTC || c.Dashboard != "" || c.Objectives != nil || c.Warnings != nil || len(c.Hash) != 64 {
+		t.Errorf("got %+v", c)
+	}
+	if len(c.Platforms) != 1 {
+		t.Fatalf("got %d platforms", len(c.Platforms))
+	}
+	p := c.Platforms[0]
+	f := p.Collector.(*fake)
+	if diff := cmp.Diff(wikiKeys{
+		URL:            "https://wiki.example.org/w/api.php",
+		HTTPClient:     promconfig.DefaultHTTPClientConfig,
+		Namespaces:     []int{0},
+		RequestTimeout: model.Duration(30 * time.Second),
+		Rate:           5,
+	}, f.keys, cmpopts.IgnoreUnexported(promconfig.ProxyConfig{})); diff != "" {
+		t.Errorf("what the type had filled in must stay (-want +got)\n%s", diff)
+	}
+	if o := f.options; o.Name != "wiki" || o.Dir != "testdata/good" || o.Profile != nil || o.UserAgent != "test of wiki" {
+		t.Errorf("got options %+v", o)
+	}
+	got := *p
+	got.Collector, got.Description, got.Fingerprint = nil, collector.Description{}, ""
+	if diff := cmp.Diff(Platform{
+		Name:             "wiki",
+		Type:             "mediawiki",
+		PollInterval:     5 * time.Minute, // the platform's own
+		AccountsInterval: 24 * time.Hour,
+		Timeout:          time.Hour,
+		MaxAge:           50 * time.Hour, // with the platform's lag
+		Exclude:          Exclude{Guests: true},
+		CompleteAt:       1,
+	}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if p.Description.Settle != time.Minute || len(p.Fingerprint) != 64 {
+		t.Errorf("got settle %s, fingerprint %q", p.Description.Settle, p.Fingerprint)
+	}
+}
+
+func TestPlatforms(t *testing.T) {
+	c := mustLoad(t, "testdata/good/complete.yml")
+	if c.TimeZone.String() != "Europe/Amsterdam" {
+		t.Errorf("got time zone %s", c.TimeZone)
+	}
+	type settings struct {
+		Poll, Accounts, Timeout, MaxAge, Settle time.Duration
+		Patterns                                []string
+		Guests                                  bool
+		Identity                                string
+		CompleteAt                              float64
+		Profile                                 []string
+	}
+	got := map[string]settings{}
+	for _, p := range c.Platforms {
+		s := settings{p.PollInterval, p.AccountsInterval, p.Timeout, p.MaxAge, p.Description.Settle, nil,
+			p.Exclude.Guests, p.Identity, p.CompleteAt, p.Collector.(*fake).options.Profile}
+		for _, re := range p.Exclude.Accounts {
+			s.Patterns = append(s.Patterns, re.String())
+		}
+		got[p.Name] = s
+	}
+	if diff := cmp.Diff(map[string]settings{
+		"wiki": {2 * time.Minute, 12 * time.Hour, 30 * time.Minute, 74 * time.Hour, 10 * time.Minute,
+			[]string{"^svc-", "^bot-", "^test"}, false, "{name}@example.org", 0.5, []string{"emailable", "user_page"}},
+		"portal": {10 * time.Minute, 6 * time.Hour, time.Hour, 36 * time.Hour, 0,
+			[]string{"^svc-", "^bot-"}, true, "", 1, nil},
+	}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	k := c.Platforms[0].Collector.(*fake).keys.(wikiKeys)
+	if k.HTTPClient.BasicAuth.PasswordFile != "wiki.pass" || !k.HTTPClient.FollowRedirects || k.HTTPClient.EnableHTTP2 || !slices.Equal(k.Namespaces, []int{0, 4}) {
+		t.Errorf("got keys %+v", k)
+	}
+}
+
+func TestKPIs(t *testing.T) {
+	c := mustLoad(t, "testdata/good/complete.yml")
+	amsterdam := c.TimeZone
+	number := func(f float64) *float64 { return &f }
+	want := []*Objective{{
+		Name: "knowledge_sharing", Title: "Sharing what we know", Description: "Colleagues write down what they know,\nand find what others wrote.",
+		KPIs: []*KPI{{
+			Name: "pages-created_weekly", Title: "Pages created weekly", Objective: "knowledge_sharing", Platform: "wiki",
+			Measure: measure.Ref{Measure: "pages_created", Window: measure.Window(7 * day)}, Unit: "pages", Direction: Higher,
+			Target:   &Target{Value: 40, By: time.Date(2999, 6, 30, 0, 0, 0, 0, amsterdam)},
+			Warning:  &Threshold{Below: number(25), Sustain: 3 * day, Action: "Editors' round.", Within: 14 * day},
+			Critical: &Threshold{Below: number(10), Sustain: day, Action: "Management agenda."},
+			Owner:    "intranet-manager", Review: time.Date(2999, 1, 15, 0, 0, 0, 0, amsterdam), URL: "https://grafana.example.org/d/kpi?var-kpi=pages-created_weekly",
+		}, {
+			Name: "stale", Title: "Stale", Objective: "knowledge_sharing", Platform: "portal",
+			Measure: measure.Ref{Measure: "pages_stale"}, Per: &measure.Ref{Measure: "pages"}, Unit: "ratio", Direction: Lower,
+			Target:   &Target{Value: 0.1},
+			Warning:  &Threshold{Above: number(0.2), Action: "Ask."},
+			Critical: &Threshold{Above: number(0.4), Sustain: 28 * day, Action: "Ask."},
+			Owner:    "editor", Review: time.Date(2999, 1, 15, 0, 0, 0, 0, amsterdam), URL: "https://grafana.example.org/d/kpi?var-kpi=stale",
+		}},
+	}, {
+		Name: "reach", Title: "Reach",
+		KPIs: []*KPI{{
+			Name: "logins_per_account", Title: "Logins per account", Objective: "reach", Platform: "portal",
+			Measure: measure.Ref{Measure: "logins", Window: measure.Window(28 * day)}, Per: &measure.Ref{Measure: "accounts"}, Unit: "logins per account", Direction: Range,
+			Target:   &Target{Value: 20},
+			Warning:  &Threshold{Below: number(10), Above: number(100), Sustain: day, Action: "Look."},
+			Critical: &Threshold{Above: number(500), Sustain: day, Action: "Look."},
+			Owner:    "editor", Review: time.Date(2999, 1, 15, 0, 0, 0, 0, amsterdam), URL: "https://grafana.example.org/d/kpi?var-kpi=logins_per_account",
+		}, {
+			Name: "failed_searches", Title: "Failed searches", Objective: "reach", Platform: "portal",
+			Measure: measure.Ref{Measure: "searches_without_result", Window: measure.Window(7 * day)},
+			Per:     &measure.Ref{Measure: "searches", Window: measure.Window(7 * day)}, Unit: "ratio", Direction: Lower,
+			Owner: "editor", Review: time.Date(2999, 1, 15, 0, 0, 0, 0, amsterdam), URL: "https://grafana.example.org/d/kpi?var-kpi=failed_searches",
+		}, {
+			Name: "score", Title: "Score", Objective: "reach", Platform: "portal",
+			Measure: measure.Ref{Measure: "custom", Label: "survey_score"}, Unit: "points", Direction: Higher,
+			Warning: &Threshold{Below: number(-10), Sustain: day, Action: "Ask why."},
+			Owner:   "editor", Review: time.Date(2999, 1, 15, 0, 0, 0, 0, amsterdam), URL: "https://grafana.example.org/d/kpi?var-kpi=score",
+		}, {
+			Name: "logged_in_daily", Title: "Logged in daily", Objective: "reach", Platform: "portal",
+			Measure: measure.Ref{Measure: "logged_in_users", Window: measure.Window(day)}, Per: &measure.Ref{Measure: "accounts"}, Unit: "ratio", Direction: Higher,
+			Owner: "editor", Review: time.Date(2999, 1, 15, 0, 0, 0, 0, amsterdam), URL: "https://grafana.example.org/d/kpi?var-kpi=logged_in_daily",
+		}},
+	}}
+	if diff := cmp.Diff(want, c.Objectives, cmp.Comparer(time.Time.Equal)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if len(c.Warnings) > 0 {
+		t.Errorf("got warnings %v", c.Warnings)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	content, err := os.ReadFile("testdata/good/warnings.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	midnight := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	const (
+		many   = "f.yml:3: objectives: 13 KPIs are more than anybody acts on; keep at most 12, and drop those whose actions were never taken"
+		volume = "f.yml:5: objectives[0].kpis: all of them count how much is done, and none how many people do it; add a KPI on people, such as active_users, or a ratio with per"
+		target = "f.yml:6: objectives[0].kpis[0].target.by: 2026-11-19 has passed; set a new date and value, or remove the date"
+		review = "f.yml:6: objectives[0].kpis[0].review: the review is due since 2026-11-20; decide whether to keep, refine or drop the KPI, and set the next date"
+	)
+	for _, test := range []struct {
+		now  time.Time
+		want []string
+	}{
+		{midnight, []string{many, volume}},
+		{midnight.Add(time.Second), []string{many, volume, target, review}},
+	} {
+		c, err := load("f.yml", content, fakeTypes, fakeOptions, test.now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range c.Warnings {
+			got = append(got, p.Error())
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("at %s (-want +got)\n%s", test.now, diff)
+		}
+	}
+}
+
+// What a platform's Fingerprint stands for: it changes with what concerns the platform, and with nothing else.
+func TestFingerprint(t *testing.T) {
+	const base = "platforms:\n  - name: wiki\n    type: mediawiki\n    url: https://wiki.example.org\n"
+	fingerprint := func(content string) string {
+		t.Helper()
+		c, err := load("f.yml", []byte(content), fakeTypes, fakeOptions, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Platforms[0].Fingerprint
+	}
+	for content, same := range map[string]bool{
+		"# comment\n" + strings.Replace(base, "wiki\n", "'wiki' # ours\n", 1): true,
+		base + "links: {dashboard: \"https://grafana.example.org\"}\n":        true,
+		base + "max_age: 2d\n": true,
+		base + "  - {name: other, type: mediawiki, url: \"https://other.example.org\"}\n": true,
+		base + "max_age: 3d\n":                                                                false,
+		base + "poll_interval: 1h\n":                                                          false,
+		base + "exclude: {accounts: [\"^svc-\"]}\n":                                           false,
+		base + "exclude: {guests: false}\n":                                                   false,
+		strings.Replace(base, "example.org", "example.com", 1):                                false,
+		strings.Replace(base, "name: wiki", "name: wiki2", 1):                                 false,
+		base + "    profile: {fields: [user_page]}\n":                                         false,
+		base + "    identity: '{name}@example.org'\n":                                         false,
+		base + "    http_client: {basic_auth: {username: kpi, password_file: wiki.secret}}\n": false,
+	} {
+		if got := fingerprint(content) == fingerprint(base); got != same {
+			t.Errorf("same fingerprint: %t, want %t, for\n%s", got, same, content)
+		}
+	}
+}
+
+// Editors on Windows write a byte-order mark and other line ends.
+func TestWindowsFile(t *testing.T) {
+	content, err := os.ReadFile("testdata/good/complete.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	content = append([]byte("\uFEFF"), bytes.ReplaceAll(content, []byte("\n"), []byte("\r\n"))...)
+	c, err := load("f.yml", content, fakeTypes, fakeOptions, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(mustLoad(t, "testdata/good/complete.yml").Objectives, c.Objectives, cmp.Comparer(time.Time.Equal)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// The examples load with the real platform types.
+func TestExamples(t *testing.T) {
+	for _, file := range []string{"minimal.yml", "complete.yml"} {
+		t.Run(file, func(t *testing.T) {
+			for _, name := range []string{"mediawiki", "sql"} {
+				if _, ok := collector.Types[name]; !ok {
+					t.Skipf("there is no platform type %s", name)
+				}
+			}
+			c, err := Load(filepath.Join("../examples", file), collector.Types, fakeOptions)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(c.Warnings) > 0 {
+				t.Errorf("got warnings %v", c.Warnings)
+			}
+		})
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	for _, pattern := range []string{"testdata/*/*.yml", "../examples/*.yml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(content)
+		}
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		c, err := load("f.yml", content, fakeTypes, fakeOptions, time.Now())
+		if (c == nil) == (err == nil) {
+			t.Errorf("got config %v and error %v", c, err)
+		}
+	})
+}
+
+func mustLoad(t *testing.T, file string) *Config {
+	t.Helper()
+	c, err := Load(file, fakeTypes, fakeOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }

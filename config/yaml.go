@@ -75,9 +75,15 @@ func quote(s string) string {
 
 // parse returns the mapping that the file is, or nil after noting why it is none.
 func (d *document) parse(content []byte) *yaml.Node {
-	if !utf8.Valid(content) {
-		d.notYAML(bytes.Count(content[:validPrefix(content)], []byte("\n"))+1, "is not UTF-8 text")
-		return nil
+	for i, r := range string(content) {
+		switch {
+		case r == utf8.RuneError && !bytes.HasPrefix(content[i:], []byte("\uFFFD")):
+			d.notYAML(lineOf(content, i), "is not UTF-8 text")
+			return nil
+		case unprintable(r) && r != '\r':
+			d.notYAML(lineOf(content, i), controlCharacter)
+			return nil
+		}
 	}
 	var root, second yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
@@ -104,18 +110,14 @@ func (d *document) notYAML(line int, text string) {
 	d.problems = append(d.problems, Problem{File: d.file, Line: line, Text: text})
 }
 
-func validPrefix(b []byte) int {
-	for i := 0; i < len(b); {
-		r, size := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && size <= 1 {
-			return i
-		}
-		i += size
-	}
-	return len(b)
+func lineOf(content []byte, at int) int {
+	return bytes.Count(content[:at], []byte("\n")) + 1
 }
 
-const noAnchors = "anchors and aliases (& and *) are not supported; write the value out, and quote a text that begins with such a character"
+const (
+	noAnchors        = "anchors and aliases (& and *) are not supported; write the value out, and quote a text that begins with such a character"
+	controlCharacter = "has a control character; only line breaks and tabs may be in a text"
+)
 
 var (
 	syntaxLine    = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
@@ -130,12 +132,18 @@ func syntaxError(content []byte, err error) (int, string) {
 	text := strings.TrimPrefix(err.Error(), m[0])
 	if a := unknownAnchor.FindStringSubmatch(text); a != nil { // may be a password that begins with *
 		before, _, _ := bytes.Cut(content, []byte("*"+a[1]))
-		return bytes.Count(before, []byte("\n")) + 1, noAnchors
+		return lineOf(content, len(before)), noAnchors
 	}
 	if tab := tabIndent.FindIndex(content); tab != nil {
-		return bytes.Count(content[:tab[0]], []byte("\n")) + 1, "is indented with a tab; YAML wants spaces"
+		return lineOf(content, tab[0]), "is indented with a tab; YAML wants spaces"
 	}
-	return line, "is not YAML: " + text
+	switch {
+	case strings.HasPrefix(text, "did not find expected"):
+		line++ // the library counts these lines from 0
+	case strings.HasPrefix(text, "mapping values are not allowed"):
+		text += "; a text with a colon and a space in it needs quotes"
+	}
+	return max(line, 1), "is not YAML: " + text
 }
 
 var (
@@ -155,8 +163,8 @@ func (d *document) check(n *yaml.Node, t reflect.Type, key string) bool {
 		return d.check(n, t.Elem(), key)
 	}
 	switch {
-	case len(key) > 1000:
-		d.problem(key, "is nested too deeply")
+	case len(key) > 500:
+		d.problem(parent(key[:100]), "is nested too deeply")
 	case n.Kind == yaml.AliasNode, n.Anchor != "":
 		d.problem(key, noAnchors)
 	case n.Style&yaml.TaggedStyle != 0:
@@ -164,7 +172,7 @@ func (d *document) check(n *yaml.Node, t reflect.Type, key string) bool {
 	case n.Tag == "!!null":
 		d.problem(key, "has no value; write one, or remove the key")
 	case n.Kind == yaml.ScalarNode && strings.ContainsFunc(n.Value, unprintable):
-		d.problem(key, "has a control character; only line breaks and tabs may be in a text")
+		d.problem(key, controlCharacter)
 	case t == nodeType:
 		return true
 	default:
@@ -309,7 +317,7 @@ func (d *document) mapping(n *yaml.Node, t reflect.Type, key string, others ...s
 			d.problem(sub, "merge keys are not supported; write the keys out")
 		case want == nil:
 			all := slices.Concat(others, f.names)
-			d.problem(sub, "unknown key; %s(known keys: %s)", suggest(k.Value, all), strings.Join(all, ", "))
+			d.problem(sub, "unknown key%s (known keys: %s)", suggest(k.Value, all), strings.Join(all, ", "))
 		case d.check(v, want, sub):
 			kept = append(kept, k, v)
 		}
@@ -336,6 +344,7 @@ func fieldsOf(t reflect.Type) fields {
 		name, flags, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 		switch {
 		case !field.IsExported() || name == "-":
+		case strings.HasSuffix(name, "_ref"): // of prometheus/common, for a secret manager; here is none
 		case strings.Contains(flags, "inline"):
 			inner := fieldsOf(field.Type)
 			f.names = append(f.names, inner.names...)
@@ -356,9 +365,9 @@ func fieldsOf(t reflect.Type) fields {
 	return f
 }
 
-// suggest returns `did you mean "x"? ` where one of the known words is close to what was written.
+// suggest returns `; did you mean "x"?` where one of the known words is close to what was written.
 func suggest(word string, known []string) string {
-	best, limit := "", max(len(word)/3, 1)+1
+	best, limit := "", max((len(word)+1)/3, 1)+1
 	if len(word) > 60 {
 		return ""
 	}
@@ -370,7 +379,7 @@ func suggest(word string, known []string) string {
 	if best == "" {
 		return ""
 	}
-	return fmt.Sprintf("did you mean %q? ", best)
+	return fmt.Sprintf("; did you mean %q?", best)
 }
 
 // distance is Levenshtein's: how many letters must be changed, added or removed.
