@@ -12,7 +12,9 @@ import (
 )
 
 // Types is the one table of platform types: what `type:` may be in the config file.
-var Types = map[string]New{}
+var Types = map[string]New{
+	"sql": newSQL,
+}
 
 // New makes a collector from its part of the config file, without I/O. decode fills a struct of the
 // type's own keys, strictly, and its error already names file, line and key. An error of New itself
