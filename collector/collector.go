@@ -13,7 +13,7 @@ import (
 
 // Types is the one table of platform types: what `type:` may be in the config file.
 var Types = map[string]New{
-	"sql": newSQL,
+	"mediawiki": newMediawiki,
 }
 
 // New makes a collector from its part of the config file, without I/O. decode fills a struct of the

@@ -1,0 +1,294 @@
+// Package fetch is the one HTTP client of all collectors. They know paths, parameters and JSON; time-outs,
+// retries, limits, the request budget, and what may be said about a failure are decided here.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+	"github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
+	"golang.org/x/time/rate"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/cause"
+)
+
+const (
+	attempts    = 4                // of one request, the first included
+	longestWait = time.Minute      // a platform that asks for more is left alone until the next poll
+	maxAnswer   = 32 << 20         // bytes of one answer after decompression
+	drain       = 64 << 10         // bytes read from an unwanted body so that its connection can be used again
+	defaultRate = 5                // requests per second
+	defaultTime = 30 * time.Second // of one request
+)
+
+// A Config holds the keys that every platform reached over HTTP has.
+type Config struct {
+	HTTPClient        config.HTTPClientConfig `yaml:"http_client"`
+	RequestTimeout    model.Duration          `yaml:"request_timeout"`
+	RequestsPerSecond float64                 `yaml:"requests_per_second"`
+}
+
+// DefaultConfig is what the config of a platform starts from: the zero HTTPClientConfig follows no
+// redirects and speaks no HTTP/2.
+func DefaultConfig() Config {
+	return Config{
+		HTTPClient:        config.DefaultHTTPClientConfig,
+		RequestTimeout:    model.Duration(defaultTime),
+		RequestsPerSecond: defaultRate,
+	}
+}
+
+// Options are what a client needs besides its config.
+type Options struct {
+	UserAgent string
+	Dir       string            // that relative file names start from
+	OnRequest func(code string) // called once for each request sent; code is the HTTP status, or "error"
+	Session   bool              // keep cookies
+}
+
+// A Client talks to one platform, one request at a time.
+type Client struct {
+	// Wait pauses between two attempts. Tests replace it.
+	Wait func(context.Context, time.Duration) error
+
+	base    *url.URL
+	config  Config
+	options Options
+	limiter *rate.Limiter
+	http    *http.Client // made by the first request, because that reads certificate files
+}
+
+// New checks c and makes a client for the platform at address. An error comes with the key that it is about.
+func New(address string, c Config, o Options) (client *Client, key string, err error) {
+	base, err := url.Parse(address)
+	if err != nil || base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil ||
+		base.RawQuery != "" || base.Fragment != "" {
+		return nil, "url", errors.New("is no plain web address; write one such as https://wiki.example.org/w/api.php, without password and query")
+	}
+	if c.RequestTimeout <= 0 {
+		return nil, "request_timeout", errors.New("must be longer than zero, such as 30s")
+	}
+	if !(c.RequestsPerSecond > 0) {
+		return nil, "requests_per_second", errors.New("must be more than zero, such as 5")
+	}
+	if err := c.HTTPClient.Validate(); err != nil {
+		return nil, "http_client", err
+	}
+	c.HTTPClient.SetDirectory(o.Dir)
+	burst := max(1, int(c.RequestsPerSecond))
+	return &Client{Wait: wait, base: base, config: c, options: o, limiter: rate.NewLimiter(rate.Limit(c.RequestsPerSecond), burst)}, "", nil
+}
+
+// A Read takes the one JSON value that an answer consists of. It may be called again with another answer
+// after it returned Again, and only then.
+type Read func(*jsontext.Decoder) error
+
+// Again marks an error by which a platform said, in an answer that looks like success, that it should be
+// asked later. The client does so as after a 503; the caller must not have used anything of the answer.
+func Again(err error) error { return &again{err} }
+
+type again struct{ error }
+
+func (a *again) Unwrap() error { return a.error }
+
+// Get asks for path, below the platform's address, and hands the answer to read.
+func (c *Client) Get(ctx context.Context, path string, query url.Values, read Read) error {
+	return c.do(ctx, http.MethodGet, path, query, read)
+}
+
+// Post sends a form, and hands the answer to read.
+func (c *Client) Post(ctx context.Context, path string, form url.Values, read Read) error {
+	return c.do(ctx, http.MethodPost, path, form, read)
+}
+
+// do retries by itself, not through a library for it: some platforms say only in the body of a 200 that
+// they are busy, and the body is read as a stream.
+func (c *Client) do(ctx context.Context, method, path string, params url.Values, read Read) (err error) {
+	u := c.base.JoinPath(path)
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("%s %s%s: %w", method, u.Host, u.Path, err)
+		}
+	}()
+	for attempt := 1; ; attempt++ {
+		if err := c.limiter.Wait(ctx); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return cause.Errorf(cause.Timeout, "the time of the poll is up before requests_per_second allows this request")
+		}
+		header, err := c.once(ctx, method, u, params, read)
+		if ctx.Err() != nil && err != nil {
+			return ctx.Err()
+		}
+		var temporary *again
+		if !errors.As(err, &temporary) || attempt == attempts {
+			return err
+		}
+		after := retryAfter(header, time.Now())
+		pause := after + backoff(attempt)
+		if deadline, ok := ctx.Deadline(); after > longestWait || ok && time.Until(deadline) < pause {
+			return err
+		}
+		if err := c.Wait(ctx, pause); err != nil {
+			return err
+		}
+	}
+}
+
+// once sends one request. The header is that of the answer, nil if there was none.
+func (c *Client) once(ctx context.Context, method string, u *url.URL, params url.Values, read Read) (http.Header, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.config.RequestTimeout))
+	defer cancel()
+	if err := c.open(); err != nil {
+		return nil, err
+	}
+	target, form := *u, io.Reader(nil)
+	if method == http.MethodGet {
+		target.RawQuery = params.Encode()
+	} else {
+		form = strings.NewReader(params.Encode())
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), form)
+	if err != nil {
+		return nil, cause.Errorf(cause.Other, "the request can't be made") // the error would quote the address
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept-Encoding", "gzip") // prometheus/common switches the transport's own off
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, c.explain(err)
+	}
+	defer func() {
+		_, _ = io.CopyN(io.Discard, resp.Body, drain)
+		_ = resp.Body.Close()
+	}()
+	if resp.StatusCode/100 != 2 {
+		return resp.Header, explainStatus(resp.StatusCode)
+	}
+	return resp.Header, c.decode(resp, read)
+}
+
+// open makes the HTTP client.
+func (c *Client) open() error {
+	if c.http != nil {
+		return nil
+	}
+	// OAuth2 fetches its token without the request's context, so the connection itself needs a limit.
+	timeout := time.Duration(c.config.RequestTimeout)
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &impatient{conn, timeout}, nil
+	}
+	rt, err := config.NewRoundTripperFromConfig(c.config.HTTPClient, "collector", config.WithUserAgent(c.options.UserAgent), config.WithDialContextFunc(dial))
+	if err != nil {
+		return cause.Errorf(cause.Other, "http_client: %w", err)
+	}
+	c.http = &http.Client{
+		Transport: &counted{rt, c.options.OnRequest},
+		CheckRedirect: func(req *http.Request, via []*http.Request) error {
+			from := via[0]
+			switch {
+			case !c.config.HTTPClient.FollowRedirects:
+				return http.ErrUseLastResponse
+			case len(via) > 5, req.Method != from.Method, req.URL.Scheme != from.URL.Scheme, req.URL.Host != from.URL.Host:
+				return errRedirect // secrets in http_headers would go along, and a form would not
+			}
+			return nil
+		},
+	}
+	return c.Forget()
+}
+
+// Forget starts a new session, without the cookies of the old one.
+func (c *Client) Forget() error {
+	if c.http == nil || !c.options.Session {
+		return nil
+	}
+	jar, err := cookiejar.New(nil)
+	c.http.Jar = jar
+	return err
+}
+
+// counted tells of each request that was sent.
+type counted struct {
+	http.RoundTripper
+	onRequest func(code string)
+}
+
+func (t *counted) RoundTrip(req *http.Request) (*http.Response, error) {
+	resp, err := t.RoundTripper.RoundTrip(req)
+	if t.onRequest != nil {
+		code := "error"
+		if err == nil {
+			code = strconv.Itoa(resp.StatusCode)
+		}
+		t.onRequest(code)
+	}
+	return resp, err
+}
+
+// impatient is a connection on which no single read lasts longer than the time-out.
+type impatient struct {
+	net.Conn
+	timeout time.Duration
+}
+
+func (c *impatient) Read(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(p)
+}
+
+// retryAfter reads the header that says how long to wait, in seconds or as a date by the platform's own
+// clock. What makes no sense counts as not said.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	value := h.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0
+	}
+	if date, err := http.ParseTime(h.Get("Date")); err == nil {
+		now = date
+	}
+	return max(0, at.Sub(now))
+}
+
+// backoff doubles with each attempt; the jitter keeps two exporters apart.
+func backoff(attempt int) time.Duration {
+	d := time.Second << (attempt - 1)
+	return d/2 + rand.N(d/2)
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
