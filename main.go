@@ -1,0 +1,77 @@
+// Command intranet_exporter measures whether an intranet works: it polls intranet platforms, and exposes their
+// measures and the KPIs made of them to Prometheus.
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/go-kit/log/level"
+	"github.com/prometheus/common/promslog"
+	promslogflag "github.com/prometheus/common/promslog/flag"
+	"github.com/prometheus/common/version"
+	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/app"
+	"github.com/intranet-exporter/intranet_exporter/internal/logging"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}
+
+// run does what args say and returns the exit code.
+func run(ctx context.Context, args []string) int {
+	cmd := kingpin.New("intranet_exporter", "Measures whether an intranet works, for Prometheus.")
+	cmd.UsageWriter(os.Stdout)
+	cmd.HelpFlag.Short('h')
+	cmd.Version(version.Print("intranet_exporter"))
+	configFile := cmd.Flag("config.file", "Platforms, objectives and KPIs.").Default("intranet.yml").String()
+	logConfig := &promslog.Config{}
+	promslogflag.AddFlags(cmd, logConfig)
+
+	serve := cmd.Command("serve", "Poll the platforms and serve metrics and the scorecard page.").Default()
+	options := app.ServeOptions{Web: kingpinflag.AddFlags(serve, ":10042")}
+	serve.Flag("storage.path", "Folder of the state that outlives a restart.").Default("data").StringVar(&options.StoragePath)
+	serve.Flag("web.external-url", "Address under which people reach the exporter; links in notifications begin with it.").StringVar(&options.ExternalURL)
+	serve.Flag("web.enable-lifecycle", "Reload the config file upon POST /-/reload.").BoolVar(&options.EnableLifecycle)
+	serve.Flag("web.max-requests", "Scrapes at the same time; 0 is any number.").Default("40").IntVar(&options.MaxRequests)
+
+	check := cmd.Command("check", "Check the config file, without asking any platform.")
+
+	poll := cmd.Command("poll", "Poll once and print the measures; nothing is kept.")
+	platform := poll.Flag("platform", "Only the platform of this name.").String()
+	format := poll.Flag("format", "How to print them.").Default("table").Enum("table", "metrics")
+
+	command, err := cmd.Parse(args)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "intranet_exporter: %s; try --help\n", err)
+		return 2
+	}
+	logger, libraries := logging.New(os.Stderr, logConfig)
+	slog.SetDefault(libraries)
+
+	switch command {
+	case serve.FullCommand():
+		_ = level.Info(logger).Log("msg", "Starting intranet_exporter", "version", version.Info())
+		options.ConfigFile, options.Logger, options.Libraries = *configFile, logger, libraries
+		err = app.Serve(ctx, options)
+	case check.FullCommand():
+		err = app.Check(*configFile, os.Stdout)
+	case poll.FullCommand():
+		err = app.Poll(ctx, *configFile, *platform, *format, os.Stdout, logger)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
