@@ -1,0 +1,147 @@
+package storage
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func open(t *testing.T, path string) *Dir {
+	t.Helper()
+	d, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
+func text(s string) func(io.Writer) error {
+	return func(w io.Writer) error { _, err := io.WriteString(w, s); return err }
+}
+
+func read(t *testing.T, d *Dir, name string) string {
+	t.Helper()
+	var content []byte
+	err := d.Read(name, func(r io.Reader) (err error) { content, err = io.ReadAll(r); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+func TestASecondProcessIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new", "data")
+	d := open(t, path)
+	want := "lock storage folder " + path + ": another process works in it; give each its own --storage.path"
+	if _, err := Open(path); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, path)
+}
+
+func TestReplaceIsAllOrNothingAndForTheOwnerAlone(t *testing.T) {
+	path := t.TempDir()
+	d := open(t, path)
+	if err := d.Replace("state", text("one")); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("cut")
+	err := d.Replace("state", func(w io.Writer) error { _, _ = io.WriteString(w, "tw"); return broken })
+	if !errors.Is(err, broken) || d.Writable() {
+		t.Errorf("err %v, writable %t", err, d.Writable())
+	}
+	if got := read(t, d, "state"); got != "one" {
+		t.Errorf("after a failed write: %q", got)
+	}
+	if err := d.Replace("state", text("two")); err != nil || !d.Writable() {
+		t.Errorf("err %v, writable %t", err, d.Writable())
+	}
+	if got := read(t, d, "state"); got != "two" {
+		t.Errorf("after a write: %q", got)
+	}
+	if _, err := d.Key(); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || info.Mode().Perm() != 0o600 || strings.Contains(e.Name(), "tmp") {
+			t.Errorf("%s has mode %v", e.Name(), info.Mode())
+		}
+	}
+}
+
+func TestWhatAKilledProcessWasWritingGoes(t *testing.T) {
+	path := t.TempDir()
+	if err := os.WriteFile(filepath.Join(path, "wiki.tally.tmp123"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	open(t, path)
+	if _, err := os.Stat(filepath.Join(path, "wiki.tally.tmp123")); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+func TestTheKeyStays(t *testing.T) {
+	path := t.TempDir()
+	d := open(t, path)
+	first, err := d.Key()
+	if err != nil || len(first) != keySize {
+		t.Fatal(first, err)
+	}
+	if again, err := d.Key(); err != nil || string(again) != string(first) {
+		t.Error("the key changed", err)
+	}
+	if err := os.WriteFile(filepath.Join(path, "key"), first[:5], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := "it holds 5 bytes instead of 32; restore it, or delete the whole folder to start anew"
+	if _, err := d.Key(); err == nil || !strings.HasSuffix(err.Error(), want) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestSetAsideLosesNothing(t *testing.T) {
+	d := open(t, t.TempDir())
+	if err := d.Replace("state", text("odd")); err != nil {
+		t.Fatal(err)
+	}
+	aside, err := d.SetAside("state")
+	if err != nil || read(t, d, aside) != "odd" {
+		t.Error(aside, err)
+	}
+	if err := d.Read("state", nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	for range 2 {
+		if err := d.Remove(aside); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestNoFolderKeepsNothing(t *testing.T) {
+	var d *Dir
+	if err := errors.Join(d.Replace("state", nil), d.Rename("a", "b"), d.Remove("a"), d.Close()); err != nil || !d.Writable() {
+		t.Error(err)
+	}
+	if err := d.Read("state", nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	one, _ := d.Key()
+	two, _ := d.Key()
+	if len(one) != keySize || string(one) == string(two) {
+		t.Error("the key must be a new one each time")
+	}
+}
