@@ -199,7 +199,7 @@ var bad = map[string][]string{
 	"unknown-key-in-http-client.yml":     {`7: platforms[0].http_client.basic_auth.usrname: unknown key; did you mean "username"? (known keys: username, username_file, password, password_file)`},
 	"unknown-key-in-kpi.yml":             {`11: objectives[0].kpis[0].onwer: unknown key; did you mean "owner"? (known keys: name, title, measure, window, platform, per, direction, target, warning, critical, owner, review)`},
 	"unknown-key-in-oauth2-tls.yml":      {`9: platforms[0].http_client.oauth2.tls_config.insecure: unknown key (known keys: ca, cert, key, ca_file, cert_file, key_file, server_name, insecure_skip_verify, min_version, max_version)`},
-	"unknown-key-in-platform.yml":        {`5: platforms[0].namespace: unknown key; did you mean "namespaces"? (known keys: name, type, poll_interval, accounts_interval, max_age, settle, timeout, exclude, identity, profile, url, http_client, namespaces, request_timeout, requests_per_second)`},
+	"unknown-key-in-platform.yml":        {`5: platforms[0].namespace: unknown key; did you mean "namespaces"? (known keys: name, type, poll_interval, accounts_interval, max_age, settle, timeout, exclude, identity, profile, url, namespaces, http_client, request_timeout, requests_per_second)`},
 	"unknown-key-in-reading.yml":         {`6: platforms[0].readings[0].quer: unknown key (known keys: measure, window, name, unit, full)`},
 	"unknown-key-in-threshold.yml":       {`11: objectives[0].kpis[0].warning.sustian: unknown key; did you mean "sustain"? (known keys: at, below, above, sustain, action, within)`},
 	"unknown-key-nothing-near.yml":       {`3: retention: unknown key (known keys: poll_interval, accounts_interval, max_age, time_zone, exclude, links, platforms, objectives)`},

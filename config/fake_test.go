@@ -26,15 +26,24 @@ type fake struct {
 func (f *fake) Describe() collector.Description { return f.description }
 
 type wikiKeys struct {
-	URL            string                      `yaml:"url"`
+	URL        string `yaml:"url"`
+	Namespaces []int  `yaml:"namespaces"`
+	HTTPKeys   `yaml:",inline"`
+}
+
+// HTTPKeys are inlined, as those of the real types are.
+type HTTPKeys struct {
 	HTTPClient     promconfig.HTTPClientConfig `yaml:"http_client"`
-	Namespaces     []int                       `yaml:"namespaces"`
 	RequestTimeout model.Duration              `yaml:"request_timeout"`
 	Rate           float64                     `yaml:"requests_per_second"`
 }
 
+func defaultHTTPKeys() HTTPKeys {
+	return HTTPKeys{HTTPClient: promconfig.DefaultHTTPClientConfig, RequestTimeout: model.Duration(30 * time.Second), Rate: 5}
+}
+
 func newWiki(decode func(any) error, o collector.Options) (collector.Collector, error) {
-	k := wikiKeys{HTTPClient: promconfig.DefaultHTTPClientConfig, Namespaces: []int{0}, RequestTimeout: model.Duration(30 * time.Second), Rate: 5}
+	k := wikiKeys{Namespaces: []int{0}, HTTPKeys: defaultHTTPKeys()}
 	if err := decode(&k); err != nil {
 		return nil, fmt.Errorf("read keys: %w", err)
 	}

@@ -220,7 +220,7 @@ func (l *loader) platform(key string, n *yaml.Node) {
 	}
 	p.Collector, p.Description = c, c.Describe()
 	l.schedule(key, p, k)
-	fmt.Fprint(sum, p.PollInterval, p.AccountsInterval, p.Timeout, p.MaxAge, p.Description.Settle, p.Exclude)
+	_, _ = fmt.Fprint(sum, p.PollInterval, p.AccountsInterval, p.Timeout, p.MaxAge, p.Description.Settle, p.Exclude)
 	p.Fingerprint = fmt.Sprintf("%x", sum.Sum(nil))
 	l.config.Platforms = append(l.config.Platforms, p)
 }
@@ -267,7 +267,7 @@ func split(n *yaml.Node, t reflect.Type) (common, rest *yaml.Node, names []strin
 
 // digest adds what a node says to a sum; comments, quotes and line breaks do not matter.
 func digest(sum hash.Hash, n *yaml.Node) {
-	fmt.Fprintf(sum, "%d %s %q %d\n", n.Kind, n.Tag, n.Value, len(n.Content))
+	_, _ = fmt.Fprintf(sum, "%d %s %q %d\n", n.Kind, n.Tag, n.Value, len(n.Content))
 	for _, c := range n.Content {
 		digest(sum, c)
 	}
