@@ -334,7 +334,7 @@ func (l *loader) excluded(key string, k excludeKeys, global Exclude) Exclude {
 		switch {
 		case err != nil:
 			l.problem(sub, "is not a regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
-		case re.MatchString(""):
+		case re.MatchString("") && re.MatchString("anybody"):
 			l.problem(sub, "%s matches every account; narrow it", quote(pattern))
 		}
 		e.Accounts = append(e.Accounts, re)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -346,4 +348,21 @@ func mustLoad(t *testing.T, file string) *Config {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// Every key is in the documentation and in the complete example.
+func TestKeysAreDocumented(t *testing.T) {
+	for _, file := range []string{"../docs/configuration.md", "../examples/complete.yml"} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, keys := range []any{fileKeys{}, excludeKeys{}, linkKeys{}, platformKeys{}, profileKeys{}, objectiveKeys{}, kpiKeys{}, targetKeys{}, thresholdKeys{}} {
+			for _, name := range fieldsOf(reflect.TypeOf(keys)).names {
+				if !regexp.MustCompile(`(?m)(^|[ {])` + name + `:`).Match(content) {
+					t.Errorf("%s does not mention %s", file, name)
+				}
+			}
+		}
+	}
 }

@@ -311,7 +311,7 @@ func (d *document) mapping(n *yaml.Node, t reflect.Type, key string, others ...s
 			want = f.rest
 		}
 		switch {
-		case k.Kind != yaml.ScalarNode || k.Anchor != "" || k.Style&yaml.TaggedStyle != 0:
+		case k.Kind != yaml.ScalarNode, k.Anchor != "", k.Style&yaml.TaggedStyle != 0, strings.ContainsFunc(k.Value, unicode.IsControl):
 			d.problem(sub, "is not a key; write a plain word")
 		case k.Tag == "!!merge":
 			d.problem(sub, "merge keys are not supported; write the keys out")
