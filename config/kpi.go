@@ -178,6 +178,9 @@ func measurable() []string {
 // returns nil without a problem where that hangs on a platform with problems of its own.
 func (l *loader) choose(key string, ref measure.Ref, name *string) *Platform {
 	platforms := l.config.Platforms
+	if len(l.keys.Platforms) == 0 {
+		return nil
+	}
 	if name != nil {
 		i := slices.IndexFunc(platforms, func(p *Platform) bool { return p.Name == *name })
 		_, written := l.broken[*name]
@@ -392,18 +395,18 @@ func (l *loader) limits(key string, k *KPI, known bool) {
 		}
 		switch {
 		case known && k.Unit == measure.Ratio && (*n.value < 0 || *n.value > 1):
-			l.problem(key+"."+n.key, "%s is not a ratio; write a number from 0 to 1, such as 0.4 for 40 %%", number10(*n.value))
+			l.problem(key+"."+n.key, "%s is not a ratio; write a number from 0 to 1, such as 0.4 for 40 %%", decimal(*n.value))
 		case known && k.Measure.Measure != measure.Custom && *n.value < 0:
-			l.problem(key+"."+n.key, "%s is less than nothing; %s counts from 0", number10(*n.value), k.Measure)
+			l.problem(key+"."+n.key, "%s is less than nothing; %s counts from 0", decimal(*n.value), k.Measure)
 		case last.value != nil && *n.value <= *last.value:
 			l.problem(key+"."+n.key, "%s must be more than %s, which is %s; with direction %s the order is %s",
-				number10(*n.value), last.key, number10(*last.value), k.Direction, order)
+				decimal(*n.value), last.key, decimal(*last.value), k.Direction, order)
 		}
 		last = n
 	}
 }
 
-func number10(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
+func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
 func (l *loader) title(key string, v *string, name string) string {
 	if v == nil {

@@ -212,6 +212,45 @@ func TestKPIs(t *testing.T) {
 	}
 }
 
+func TestQuotient(t *testing.T) {
+	for _, test := range []struct{ a, b, want measure.Unit }{
+		{"accounts", "accounts", "ratio"},
+		{"users", "accounts", "ratio"},
+		{"pages", "pages", "ratio"},
+		{"logins", "accounts", "logins per account"},
+		{"views", "searches", "views per search"},
+		{"pages", "users", "pages per user"},
+		{"calls", "FTE", "calls per FTE"},
+	} {
+		if got := quotient(test.a, test.b); got != test.want {
+			t.Errorf("%s per %s: got %q, want %q", test.a, test.b, got, test.want)
+		}
+	}
+}
+
+// What makes a KPI another one, and what does not.
+func TestIdentity(t *testing.T) {
+	base := KPI{Name: "k", Platform: "wiki", Measure: measure.Ref{Measure: "authors", Window: measure.Window(7 * day)}}
+	change := func(f func(*KPI)) string {
+		k := base
+		f(&k)
+		return k.Identity()
+	}
+	for i, id := range []string{
+		change(func(k *KPI) { k.Name = "other" }),
+		change(func(k *KPI) { k.Platform = "portal" }),
+		change(func(k *KPI) { k.Measure.Window = measure.Window(28 * day) }),
+		change(func(k *KPI) { k.Per = &measure.Ref{Measure: "accounts"} }),
+	} {
+		if id == base.Identity() {
+			t.Errorf("change %d keeps the identity", i)
+		}
+	}
+	if change(func(k *KPI) { k.Title, k.Target, k.Warning, k.Owner = "T", &Target{}, &Threshold{}, "o" }) != base.Identity() {
+		t.Error("texts and limits change the identity")
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	content, err := os.ReadFile("testdata/good/warnings.yml")
 	if err != nil {
@@ -336,7 +375,18 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		c, err := load("f.yml", content, fakeTypes, fakeOptions, time.Now())
 		if (c == nil) == (err == nil) {
-			t.Errorf("got config %v and error %v", c, err)
+			t.Fatalf("got config %v and error %v", c, err)
+		}
+		if err == nil {
+			return
+		}
+		for line := range strings.SplitSeq(err.Error(), "\n") {
+			if !strings.HasPrefix(line, "f.yml:") {
+				t.Errorf("a problem is of more than one line: %q", line)
+			}
+			if strings.Contains(line, "can't be read") {
+				t.Errorf("what was checked could not be decoded: %s", line)
+			}
 		}
 	})
 }
