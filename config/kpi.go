@@ -152,7 +152,7 @@ func (l *loader) reference(key string, name *string) measure.Ref {
 	case !known, dotted && base != measure.Custom:
 		all := measurable()
 		l.problem(key, "unknown measure %s%s (measures: %s)", quote(*name), suggest(strings.TrimPrefix(*name, "intranet_"), all), strings.Join(all, ", "))
-	case base == measure.Custom && label == "":
+	case base == measure.Custom && !slug.MatchString(label):
 		l.problem(key, "needs the name of the reading, such as custom.survey_score")
 	case m.NoKPI:
 		l.problem(key, "%s is only for looking, and can't be a KPI", base)
@@ -188,8 +188,10 @@ func (l *loader) choose(key string, ref measure.Ref, name *string) *Platform {
 		case i >= 0 && !l.broken[*name]:
 			return platforms[i]
 		case !written:
-			names := slices.DeleteFunc(slices.Sorted(maps.Keys(l.broken)), func(name string) bool { return name == "" })
-			l.problem(key, "unknown platform %s%s (platforms: %s)", quote(*name), suggest(*name, names), strings.Join(names, ", "))
+			names := slices.DeleteFunc(slices.Sorted(maps.Keys(l.broken)), func(name string) bool { return !slug.MatchString(name) })
+			if len(names) == len(l.broken) { // else it may be the one without a proper name
+				l.problem(key, "unknown platform %s%s (platforms: %s)", quote(*name), suggest(*name, names), strings.Join(names, ", "))
+			}
 		}
 		return nil
 	}

@@ -198,24 +198,8 @@ func (l *loader) platform(key string, n *yaml.Node) {
 	}
 	p.Exclude = l.excluded(key+".exclude", k.Exclude, l.exclude)
 	p.CompleteAt = l.profile(key+".profile", k.Profile)
-	create, known := l.types[p.Type]
-	if p.Type != "" && !known {
-		l.problem(key+".type", "unknown platform type %s%s (known types: %s)", quote(p.Type), suggest(p.Type, slices.Sorted(maps.Keys(l.types))), l.typeNames())
-	}
-	if !known {
-		return
-	}
-	o := l.options(name)
-	o.Name, o.Dir, o.Profile = name, filepath.Dir(l.file), k.Profile.Fields
-	c, err := create(func(v any) error {
-		before := len(l.problems)
-		if !l.decode(rest, v, key, names...) || len(l.problems) > before {
-			return errNoted
-		}
-		return nil
-	}, o)
-	if err != nil {
-		l.refused(key, err)
+	c := l.collector(key, p, k.Profile.Fields, rest, names)
+	if c == nil {
 		return
 	}
 	p.Collector, p.Description = c, c.Describe()
@@ -223,6 +207,31 @@ func (l *loader) platform(key string, n *yaml.Node) {
 	_, _ = fmt.Fprint(sum, p.PollInterval, p.AccountsInterval, p.Timeout, p.MaxAge, p.Description.Settle, p.Exclude)
 	p.Fingerprint = fmt.Sprintf("%x", sum.Sum(nil))
 	l.config.Platforms = append(l.config.Platforms, p)
+}
+
+// collector makes the collector of a platform from the keys of its type, or returns nil after noting why not.
+func (l *loader) collector(key string, p *Platform, profile []string, keys *yaml.Node, common []string) collector.Collector {
+	create, known := l.types[p.Type]
+	if !known {
+		if p.Type != "" {
+			l.problem(key+".type", "unknown platform type %s%s (known types: %s)", quote(p.Type), suggest(p.Type, slices.Sorted(maps.Keys(l.types))), l.typeNames())
+		}
+		return nil
+	}
+	o := l.options(p.Name)
+	o.Name, o.Dir, o.Profile = p.Name, filepath.Dir(l.file), profile
+	c, err := create(func(v any) error {
+		before := len(l.problems)
+		if !l.decode(keys, v, key, common...) || len(l.problems) > before {
+			return errNoted
+		}
+		return nil
+	}, o)
+	if err != nil {
+		l.refused(key, err)
+		return nil
+	}
+	return c
 }
 
 // errNoted is what a collector's decode returns when the problems are noted already.
@@ -344,6 +353,9 @@ func (l *loader) excluded(key string, k excludeKeys, global Exclude) Exclude {
 
 // profile checks what makes a profile complete, and returns the share of fields that does.
 func (l *loader) profile(key string, k profileKeys) float64 {
+	if k.Fields != nil && len(k.Fields) == 0 {
+		l.problem(key+".fields", "is empty; name the fields that count, or remove the key")
+	}
 	for i, field := range k.Fields {
 		sub := fmt.Sprintf("%s.fields[%d]", key, i)
 		if strings.TrimSpace(field) == "" {

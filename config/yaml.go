@@ -44,7 +44,8 @@ func (d *document) problem(key, format string, args ...any) {
 
 // at makes a Problem with the line of the key, or of the nearest one above it that is in the file.
 func (d *document) at(key, format string, args ...any) Problem {
-	p := Problem{File: d.file, Key: key, Text: fmt.Sprintf(format, args...)}
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ") // a problem is one line, whatever it quotes
+	p := Problem{File: d.file, Key: key, Text: text}
 	for k := key; k != "" && p.Line == 0; k = parent(k) {
 		p.Line = d.lines[k]
 	}
