@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // time zones on images that have none
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/go-kit/log/level"

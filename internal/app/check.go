@@ -17,14 +17,14 @@ func Check(file string, out io.Writer) error {
 	if err != nil {
 		var problems config.Problems
 		if errors.As(err, &problems) {
-			return fmt.Errorf("%w\n%d problems; nothing of it can be used until they are mended", err, len(problems))
+			return fmt.Errorf("%w\nproblems: %d; nothing of the file is used until they are mended", err, len(problems))
 		}
 		return err
 	}
 	for _, w := range cfg.Warnings {
 		_, _ = fmt.Fprintln(out, "warning:", w.Error())
 	}
-	_, _ = fmt.Fprintf(out, "%s is valid: %d platforms, %d objectives, %d KPIs.\n\n", file, len(cfg.Platforms), len(cfg.Objectives), len(cfg.KPIs()))
+	_, _ = fmt.Fprintf(out, "%s is valid: platforms %d, objectives %d, KPIs %d.\n\n", file, len(cfg.Platforms), len(cfg.Objectives), len(cfg.KPIs()))
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	for _, p := range cfg.Platforms {
 		_, _ = fmt.Fprintf(w, "platform %s\t%s\tpolled every %s\n", p.Name, p.Type, p.PollInterval)

@@ -1,0 +1,142 @@
+package tally
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/intranet-exporter/intranet_exporter/collector"
+	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/storage"
+)
+
+// sample returns facts with something of everything.
+func sample() *facts {
+	f := newFacts("source", "who", []measure.Kind{measure.Login, measure.PageView})
+	f.KeyCheck, f.Own, f.Total, f.Full = "key", 1<<63+5, 3, true
+	f.Through, f.Listed, f.Fields = start.Truncate(slot), start, []string{"phone"}
+	f.Covered[measure.Login] = start.Add(-measure.Longest)
+	f.Numbers["pages"] = collector.Reading{Ref: measure.Ref{Measure: "pages"}, Value: 7.5, AsOf: start}
+	for id, at := range []second{secondOf(start), 0, secondOf(start) - 7} {
+		i := f.account(key(id) * 0x9e3779b97f4a7c15)
+		f.flags[i], f.filled[i] = listed|enabled, uint64(id)
+		f.see(i, id%2, at)
+		count(f.counts, measure.Login, slotOf(start), int64(id))
+	}
+	return f
+}
+
+func encoded(t testing.TB, f *facts) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := f.encode(&b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestFactsSurviveTheFile(t *testing.T) {
+	f := sample()
+	got, err := decode(bytes.NewReader(encoded(t, f)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(f, got, cmp.AllowUnexported(facts{}, lastSeen{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestADamagedFileIsNeverHalfUsed(t *testing.T) {
+	good := encoded(t, sample())
+	for i := range good {
+		bad := bytes.Clone(good)
+		bad[i] ^= 0x20
+		if _, err := decode(bytes.NewReader(bad)); err == nil {
+			t.Fatalf("a changed byte %d was not noticed", i)
+		}
+		if _, err := decode(bytes.NewReader(good[:i])); !errors.Is(err, errDamaged) {
+			t.Fatalf("cut at byte %d: %v", i, err)
+		}
+	}
+	if _, err := decode(bytes.NewReader(append(bytes.Clone(good), 0))); !errors.Is(err, errDamaged) {
+		t.Error("more than the whole:", err)
+	}
+	newer := bytes.Clone(good)
+	newer[len(magic)]++
+	if _, err := decode(bytes.NewReader(newer)); !errors.Is(err, errVersion) {
+		t.Error("newer version:", err)
+	}
+}
+
+func TestAFileThatCanNotBeUsedIsSetAside(t *testing.T) {
+	good := encoded(t, sample())
+	for name, tc := range map[string]struct {
+		content []byte
+		want    string
+	}{
+		"damaged":     {good[:50], "read state portal.tally: the file is damaged; it is set aside as portal.tally.unusable and the platform is read anew"},
+		"another key": {good, "read state portal.tally: it was written with another key; it is set aside as portal.tally.unusable and the platform is read anew"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, nil)
+			b.mustPoll(0)
+			if err := b.dir.Replace("portal.tally", func(w io.Writer) error { _, err := w.Write(tc.content); return err }); err != nil {
+				t.Fatal(err)
+			}
+			again, err := Open(b.dir, secret, b.platform)
+			if err == nil || err.Error() != tc.want {
+				t.Errorf("got %v, want %s", err, tc.want)
+			}
+			b.Tally = again
+			b.mustPoll(time.Minute)
+			if len(b.asked) != 5 {
+				t.Errorf("asked %q, want everything anew", b.asked)
+			}
+		})
+	}
+}
+
+func TestAFolderThatCanNotBeWrittenKeepsNumbersComing(t *testing.T) {
+	path := t.TempDir()
+	dir, err := storage.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = dir.Close() }()
+	b := newBench(t, nil)
+	b.dir = dir
+	b.reopen()
+	b.add(measure.Login, "ann", start.Add(-time.Hour))
+	if err := os.RemoveAll(filepath.Clean(path)); err != nil {
+		t.Fatal(err)
+	}
+	report := b.Update(t.Context(), b.clock)
+	if report.Storage == nil || len(report.Errors) != 0 || dir.Writable() {
+		t.Errorf("report %+v, writable %t", report, dir.Writable())
+	}
+	b.want("logins over 1d 1\nlogins over 7d 1\nlogins over 28d 1", "logins")
+}
+
+func FuzzDecode(f *testing.F) {
+	good := encoded(f, sample())
+	f.Add(good)
+	f.Add(good[:60])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		facts, err := decode(bytes.NewReader(b))
+		if (facts == nil) == (err == nil) {
+			t.Fatal("neither facts nor an error")
+		}
+		if err == nil && !bytes.Equal(encoded(t, facts), b) {
+			// Only what encode writes is taken: anything else must differ in the order of its maps alone.
+			if _, err := decode(bytes.NewReader(encoded(t, facts))); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
