@@ -1,0 +1,274 @@
+// Package deploy tests what surrounds the exporter: rules, notifications and their documentation.
+package deploy
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const rulesFile = "prometheus/intranet.rules.yml"
+
+// series are those that rules and docs/alerts.md may name.
+var series = []string{
+	"intranet_collector_data_timestamp_seconds",
+	"intranet_collector_errors_total",
+	"intranet_collector_last_success_timestamp_seconds",
+	"intranet_collector_max_age_seconds",
+	"intranet_collector_permission_granted",
+	"intranet_collector_success",
+	"intranet_config_last_reload_success_timestamp_seconds",
+	"intranet_config_last_reload_successful",
+	"intranet_exporter_build_info",
+	"intranet_kpi_action_info",
+	"intranet_kpi_breach_start_timestamp_seconds",
+	"intranet_kpi_breached",
+	"intranet_kpi_data_timestamp_seconds",
+	"intranet_kpi_info",
+	"intranet_kpi_review_timestamp_seconds",
+	"intranet_kpi_target",
+	"intranet_kpi_threshold",
+	"intranet_kpi_value",
+	"intranet_objective_info",
+	"intranet_state_writable",
+}
+
+func TestRulesFile(t *testing.T) {
+	promtool := tool(t, "promtool")
+	run(t, promtool, "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
+	run(t, promtool, "check", "config", "prometheus/prometheus.yml")
+}
+
+func TestRules(t *testing.T) {
+	promtool := tool(t, "promtool")
+	run(t, promtool, append([]string{"test", "rules"}, glob(t, "prometheus/tests/*.yml")...)...)
+}
+
+// A mutant is the rules file with a mistake, which the tests in one file must find.
+type mutant struct {
+	name     string
+	old, new string
+	tests    string
+}
+
+func TestRulesMutants(t *testing.T) {
+	promtool := tool(t, "promtool")
+	mutants := []mutant{
+		{"a verdict of 0 fires", ") == 1", ") == 0", "threshold"},
+		{"any verdict fires", ") == 1", ") >= 0", "threshold"},
+		{"an alert per instance", "max without (instance, pod) (\n", "max without () (\n", "threshold"},
+		{"an alert per pod", "max without (instance, pod) (\n", "max without (instance) (\n", "threshold"},
+		{"all replicas must agree", "max without (instance, pod) (\n", "min without (instance, pod) (\n", "threshold"},
+		{"labels of the target are lost", "max without (instance, pod) (\n", "max by (job, kpi, severity, condition, objective, kpi_owner, platform) (\n", "threshold"},
+		{"the text is part of the identity", ") == 1", ") * on (job, kpi, severity) group_left (action) intranet_kpi_action_info == 1", "threshold"},
+		{"no class", "labels:\n          class: kpi\n        annotations", "annotations", "threshold"},
+		{"any of two texts", "topk(1, ", "(", "threshold"},
+		{"the older of two texts", "topk(1, ", "bottomk(1, ", "threshold"},
+		{"texts of another job", `intranet_kpi_info{job=%q,kpi=%q}" $labels.job $labels.kpi`, `intranet_kpi_info{kpi=%q}" $labels.kpi`, "threshold"},
+		{"objective of another job", `{job=%q,objective=%q}" $labels.job $labels.objective`, `{objective=%q}" $labels.objective`, "threshold"},
+		{"value of another job", `intranet_kpi_value{job=%q,kpi=%q})" $labels.job`, `intranet_kpi_value{kpi=%q})"`, "threshold"},
+		{"limit of another severity", `intranet_kpi_threshold{job=%q,kpi=%q,severity=%q,condition=%q})" $labels.job $labels.kpi $labels.severity`, `intranet_kpi_threshold{job=%q,kpi=%q,condition=%q})" $labels.job $labels.kpi`, "threshold"},
+		{"start of another severity", `seconds{job=%q,kpi=%q,severity=%q,condition=%q})" $labels.job $labels.kpi $labels.severity`, `seconds{job=%q,kpi=%q,severity!=%q,condition=%q})" $labels.job $labels.kpi $labels.severity`, "threshold"},
+		{"action of another severity", `action_info{job=%q,kpi=%q,severity=%q}" $labels.job $labels.kpi $labels.severity`, `action_info{job=%q,kpi=%q,severity!=%q}" $labels.job $labels.kpi $labels.severity`, "threshold"},
+		{"a ratio without percent", `eq $unit "ratio"`, `eq $unit "share"`, "threshold"},
+		{"an exponent", `printf "%.2f"`, `printf "%.4g"`, "threshold"},
+		{"trailing zeros", ` | reReplaceAll "[.]?0+$" ""`, ``, "threshold"},
+		{"lost zeros", `"[.]?0+$"`, `"[.0]+$"`, "threshold"},
+
+		{"a failed scrape ends alerts", "(last_over_time(intranet_kpi_breached[6h])", "(intranet_kpi_breached", "scraping"},
+		{"the last verdict counts while there is a newer one", "[6h]) unless on (job) intranet_exporter_build_info)", "[6h]))", "scraping"},
+		{"any job that answers will do", "[6h]) unless on (job) intranet_exporter_build_info", "[6h]) unless on () (group by () (intranet_exporter_build_info))", "scraping"},
+		{"verdicts hold shorter", "[6h]", "[5h]", "scraping"},
+		{"verdicts hold longer", "[6h", "[7h", "scraping"},
+		{"verdicts of any answer count", ")) - 60", ")) - 6000", "scraping"},
+		{"verdicts of no answer count", ")) - 60", ")) + 60", "scraping"},
+		{"a comparison that fails with two KPIs", "> on (job) group_left ()\n", "> on (job)\n", "scraping"},
+		{"texts end with a failed scrape", " or max_over_time(timestamp(%[1]s)[6h:1m])", "", "scraping"},
+		{"any text of the last six hours", "topk(1, timestamp(%[1]s) or max_over_time(timestamp(%[1]s)[6h:1m]))", "topk(1, last_over_time(%[1]s[6h]))", "scraping"},
+		{"removed exporters are forgotten sooner", "[1d]", "[12h]", "scraping"},
+		{"removed exporters are reported longer", "[1d]", "[2d]", "scraping"},
+
+		{"a review is due before its date", "timestamp_seconds) < time()", "timestamp_seconds) > time()", "review"},
+		{"a review is due at its date", "timestamp_seconds) < time()", "timestamp_seconds) <= time()", "review"},
+		{"a review per replica", "max without (instance, pod) (intranet_kpi_review", "max without () (intranet_kpi_review", "review"},
+
+		{"warming up is no excuse", `{status="active"}`, "", "data"},
+		{"context has to have a value", `{status="active"}`, `{status!="warming_up"}`, "data"},
+		{"the value of another job will do", "unless on (job, kpi)", "unless on (kpi)", "data"},
+		{"an alert without value per replica", "group by (job, kpi, objective)", "group by (job, kpi, objective, instance)", "data"},
+		{"a match that fails with two bases", "> on (job, platform) group_left ()", "> on (job, platform)", "data"},
+		{"the limit of another job", "> on (job, platform) group_left ()\n          max by (job, platform)", "> on (platform) group_left ()\n          max by (platform)", "data"},
+		{"limits of replicas collide", "max by (job, platform) (intranet_collector_max_age_seconds)", "intranet_collector_max_age_seconds", "data"},
+		{"one stale replica is enough", "max without (instance, pod) (intranet_collector_data", "min without (instance, pod) (intranet_collector_data", "data"},
+		{"one failing replica is enough", "max without (instance, pod) (intranet_collector_success", "min without (instance, pod) (intranet_collector_success", "data"},
+		{"any cause", "topk(1, sum", "bottomk(1, sum", "data"},
+		{"a cause without failures", "[2h])) > 0)", "[2h])))", "data"},
+		{"never is a date", "last_success_timestamp_seconds{job=%q,platform=%q}) > 0", "last_success_timestamp_seconds{job=%q,platform=%q})", "data"},
+		{"one replica without permission is enough", "max without (instance, pod) (intranet_collector_perm", "min without (instance, pod) (intranet_collector_perm", "data"},
+		{"all replicas must refuse the file", "min without (instance, pod) (intranet_config", "max without (instance, pod) (intranet_config", "data"},
+		{"all replicas must fail to write", "min without (instance, pod) (intranet_state", "max without (instance, pod) (intranet_state", "data"},
+		{"one replica down is enough", "group by (job) (last_over_time(intranet_exporter_build_info[1d]))\n          unless on (job)", "last_over_time(intranet_exporter_build_info[1d])\n          unless", "data"},
+	}
+	rules := read(t, rulesFile)
+	waits := regexp.MustCompile(`- alert: (\w+)\n(?: {8,}.*\n)* {8}for: (\w+)\n`).FindAllStringSubmatch(rules, -1)
+	if want := strings.Count(rules, "\n        for: "); len(waits) != want {
+		t.Fatalf("found %d alerts that wait, want %d", len(waits), want)
+	}
+	for _, m := range waits {
+		text, alert, wait := m[0], m[1], m[2]
+		d, err := time.ParseDuration(wait)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, other := range []time.Duration{0, d - time.Minute, d + time.Minute} {
+			changed := strings.Replace(text, "for: "+wait, fmt.Sprintf("for: %.0fm", other.Minutes()), 1)
+			mutants = append(mutants, mutant{fmt.Sprintf("%s for %s", alert, other), text, changed, "data"})
+		}
+	}
+	for _, m := range mutants {
+		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
+			if !strings.Contains(rules, m.old) {
+				t.Fatalf("%s has no %q to mutate", rulesFile, m.old)
+			}
+			dir := t.TempDir()
+			mutated := filepath.Join(dir, filepath.Base(rulesFile))
+			test := filepath.Join(dir, "tests", m.tests+".yml")
+			write(t, mutated, strings.ReplaceAll(rules, m.old, m.new))
+			write(t, test, read(t, "prometheus/tests/"+m.tests+".yml"))
+			run(t, promtool, "check", "rules", mutated)
+			out, err := exec.Command(promtool, "test", "rules", test).CombinedOutput()
+			if err == nil {
+				t.Errorf("%s.yml passes with this mistake", m.tests)
+			} else if !strings.Contains(string(out), "FAILED") {
+				t.Errorf("%s.yml did not run: %s", m.tests, out)
+			}
+		})
+	}
+}
+
+// A rule is what the tests here look at in a rule.
+type rule struct {
+	Alert       string
+	Expr        string
+	Labels      map[string]string
+	Annotations map[string]string
+}
+
+func alerts(t *testing.T) []rule {
+	var file struct{ Groups []struct{ Rules []rule } }
+	if err := yaml.Unmarshal([]byte(read(t, rulesFile)), &file); err != nil {
+		t.Fatal(err)
+	}
+	var all []rule
+	for _, g := range file.Groups {
+		all = append(all, g.Rules...)
+	}
+	if len(all) == 0 {
+		t.Fatal("no rules")
+	}
+	return all
+}
+
+func TestAlertsAreDocumented(t *testing.T) {
+	var sections []string
+	for _, heading := range regexp.MustCompile(`(?m)^## (Intranet\w+)$`).FindAllStringSubmatch(read(t, "../docs/alerts.md"), -1) {
+		sections = append(sections, heading[1])
+	}
+	var names []string
+	for _, r := range alerts(t) {
+		names = append(names, r.Alert)
+		if want := "docs/alerts.md#" + strings.ToLower(r.Alert); !strings.HasSuffix(r.Annotations["runbook_url"], want) {
+			t.Errorf("%s: runbook_url is %q, want it to end with %q", r.Alert, r.Annotations["runbook_url"], want)
+		}
+		if r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
+			t.Errorf("%s: no summary or no description", r.Alert)
+		}
+		if class := r.Labels["class"]; class != "kpi" && class != "data" {
+			t.Errorf("%s: class is %q, want kpi or data", r.Alert, class)
+		}
+	}
+	if !slices.Equal(sections, names) {
+		t.Errorf("sections of docs/alerts.md:\n%q\nalerts:\n%q", sections, names)
+	}
+}
+
+func TestSeriesExist(t *testing.T) {
+	name := regexp.MustCompile(`\bintranet_[a-z_]+`)
+	used := map[string]bool{}
+	for _, r := range alerts(t) {
+		delete(r.Annotations, "runbook_url")
+		for _, text := range append(slices.Collect(maps.Values(r.Annotations)), r.Expr) {
+			for _, n := range name.FindAllString(text, -1) {
+				used[n] = true
+			}
+		}
+	}
+	for _, s := range series {
+		if !used[s] {
+			t.Errorf("%s is used by no rule", s)
+		}
+		delete(used, s)
+	}
+	for n := range used {
+		t.Errorf("rules use %s, which the exporter does not have", n)
+	}
+	for _, n := range name.FindAllString(read(t, "../docs/alerts.md"), -1) {
+		if n != "intranet_exporter" && !slices.Contains(series, n) {
+			t.Errorf("docs/alerts.md names %s, which the exporter does not have", n)
+		}
+	}
+}
+
+// tool finds a program, and skips the test where it is not installed.
+func tool(t *testing.T, name string) string {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		t.Skipf("%s is not installed; Debian has it in the packages prometheus and prometheus-alertmanager", name)
+	}
+	return path
+}
+
+func run(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", filepath.Base(name), strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func glob(t *testing.T, pattern string) []string {
+	names, err := filepath.Glob(pattern)
+	if err != nil || len(names) == 0 {
+		t.Fatalf("%s: %v, %d files", pattern, err, len(names))
+	}
+	return names
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func write(t *testing.T, name, text string) {
+	if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
