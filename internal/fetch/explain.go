@@ -69,7 +69,7 @@ func (c *Client) explain(err error) error {
 		return cause.Errorf(cause.Unavailable, "the certificate is made out to another host")
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return cause.Errorf(cause.Unavailable, "the certificate has expired or is not valid yet")
-	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert):
+	case errors.As(err, &verify), errors.As(err, &record), errors.As(err, &alert), errors.Is(err, http.ErrSchemeMismatch):
 		return cause.Errorf(cause.Unavailable, "no TLS connection can be made")
 	case errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum), errors.As(err, &corrupt):
 		return cause.Errorf(cause.BadResponse, "the answer can't be decompressed")

@@ -77,6 +77,9 @@ func New(address string, c Config, o Options) (client *Client, key string, err e
 		base.RawQuery != "" || base.Fragment != "" {
 		return nil, "url", errors.New("is no plain web address; write one such as https://wiki.example.org/w/api.php, without password and query")
 	}
+	if base.Path == "" {
+		base.Path = "/"
+	}
 	if c.RequestTimeout <= 0 {
 		return nil, "request_timeout", errors.New("must be longer than zero, such as 30s")
 	}
