@@ -252,7 +252,7 @@ func (w *wiki) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	case "allpages":
 		all := []object{}
 		for _, p := range w.pages {
-			if strconv.Itoa(p.ns) == params.Get("apnamespace") && !(p.redirect && params.Get("apfilterredir") == "nonredirects") {
+			if strconv.Itoa(p.ns) == params.Get("apnamespace") && (!p.redirect || params.Get("apfilterredir") != "nonredirects") {
 				all = append(all, object{"pageid": p.id, "ns": p.ns, "title": p.title})
 			}
 		}
@@ -260,7 +260,7 @@ func (w *wiki) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	case "allrevisions":
 		w.revisions(rw, params, rows)
 	default:
-		reply(rw, object{"batchcomplete": true, "warnings": object{"query": object{"warnings": "Unrecognized value for parameter \"list\""}}})
+		reply(rw, object{"batchcomplete": true, "warnings": object{"query": object{"warnings": "no such list"}}})
 	}
 }
 

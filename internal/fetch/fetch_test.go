@@ -219,7 +219,7 @@ func TestAgain(t *testing.T) {
 	if err != nil || asked != 3 || len(pauses) != 2 || pauses[0] < 5*time.Second {
 		t.Error(err, asked, pauses)
 	}
-	err = open(t, server.URL, nil, nil).Get(t.Context(), "", nil, func(dec *jsontext.Decoder) error { return Again(busy) })
+	err = open(t, server.URL, nil, nil).Get(t.Context(), "", nil, func(*jsontext.Decoder) error { return Again(busy) })
 	if !errors.Is(err, busy) || asked != 7 {
 		t.Error(err, asked)
 	}

@@ -33,7 +33,7 @@ func (c *Client) decode(resp *http.Response, read Read) error {
 	dec := jsontext.NewDecoder(text)
 	err := read(dec)
 	if err == nil {
-		if _, err = dec.ReadToken(); err == io.EOF {
+		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil {
