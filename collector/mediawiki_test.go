@@ -132,7 +132,7 @@ func newWiki(t *testing.T) *wiki {
 		slices.SortFunc(p.revisions, func(a, b wikiRevision) int { return a.at.Compare(b.at) })
 		w.pages = append(w.pages, p)
 	}
-	// Two pages whose histories were merged: both beginnings are there.
+	// The histories of two pages were merged: both beginnings are there.
 	w.pages = append(w.pages, wikiPage{title: "Merged", revisions: []wikiRevision{
 		{at: wikiStart.Add(48 * time.Hour), user: 40}, {at: wikiStart.Add(49 * time.Hour), user: 41}, {at: wikiStart.Add(400 * time.Hour), user: 42},
 	}})
@@ -151,6 +151,7 @@ func newWiki(t *testing.T) *wiki {
 		}
 		if p.title == "Merged" {
 			p.revisions[2].parent = 0
+			p.revisions[0].id, p.revisions[2].id = p.revisions[2].id, p.revisions[0].id // the older half came later
 		}
 	}
 	w.Server = httptest.NewServer(w)
@@ -206,7 +207,12 @@ func (w *wiki) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	if params.Get("meta") == "tokens" {
 		id := rand.Text()
-		w.sessions[id] = false
+		if c, err := r.Cookie("wiki_session"); err == nil {
+			if _, alive := w.sessions[c.Value]; alive {
+				id = c.Value
+			}
+		}
+		w.sessions[id] = w.sessions[id]
 		http.SetCookie(rw, &http.Cookie{Name: "wiki_session", Value: id})
 		reply(rw, object{"batchcomplete": true, "query": object{"tokens": object{"logintoken": "token of " + id + `+\`}}})
 		return
@@ -758,7 +764,7 @@ func TestMediawikiRecovers(t *testing.T) {
 	}
 	whole := events(t, m, wikiStart, wikiStart.Add(28*24*time.Hour))
 
-	asked := 0
+	asked, denied := 0, false
 	w.fault = func(rw http.ResponseWriter, _ *http.Request, params url.Values) bool {
 		asked++
 		switch {
@@ -766,8 +772,12 @@ func TestMediawikiRecovers(t *testing.T) {
 			rw.Header().Set("Retry-After", "5")
 			refuse(rw, "maxlag")
 			return true
-		case params.Get("continue") != "" && asked == 4: // the session expires between two pages
+		case asked == 3: // the session expires
 			w.set(func() { clear(w.sessions) })
+		case params.Get("garvcontinue") != "" && !denied: // it is denied between two pages, though it lives
+			denied = true
+			refuse(rw, "assertuserfailed")
+			return true
 		}
 		return false
 	}
@@ -777,6 +787,15 @@ func TestMediawikiRecovers(t *testing.T) {
 	}
 	if diff := gocmp.Diff([]time.Duration{5 * time.Second, 6 * time.Second}, waits); diff != "" {
 		t.Error(diff)
+	}
+	logins := 0
+	for _, p := range w.asked {
+		if p.Get("action") == "login" {
+			logins++
+		}
+	}
+	if logins != 3 {
+		t.Errorf("%d logins, want 3", logins)
 	}
 }
 

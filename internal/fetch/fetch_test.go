@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -378,16 +379,16 @@ func TestRedirects(t *testing.T) {
 }
 
 func TestOAuth2(t *testing.T) {
-	refuse := 0
+	var refuse atomic.Int32 // the status that the token endpoint answers with
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body) // only then the server notices that the client is gone
 		switch {
 		case r.URL.Path != "/token":
 			_, _ = fmt.Fprintf(w, `{"n":%d}`, len(r.Header.Get("Authorization")))
-		case refuse == 1: // never answers
+		case refuse.Load() == 1: // never answers
 			<-r.Context().Done()
-		case refuse != 0:
-			w.WriteHeader(refuse)
+		case refuse.Load() != 0:
+			w.WriteHeader(int(refuse.Load()))
 			_, _ = io.WriteString(w, `{"error":"hunter2"}`)
 		default:
 			w.Header().Set("Content-Type", "application/json")
@@ -403,8 +404,8 @@ func TestOAuth2(t *testing.T) {
 	if err := c.Get(t.Context(), "", nil, number(&n)); err != nil || n != len("Bearer sesame") {
 		t.Error(n, err)
 	}
-	for code, want := range map[int]cause.Cause{400: cause.Auth, 401: cause.Auth, 503: cause.Unavailable, 1: cause.Timeout} {
-		refuse = code
+	for code, want := range map[int32]cause.Cause{400: cause.Auth, 401: cause.Auth, 503: cause.Unavailable, 1: cause.Timeout} {
+		refuse.Store(code)
 		err := c.Get(t.Context(), "", nil, number(&n))
 		if cause.Of(err) != want || strings.Contains(err.Error(), "hunter2") {
 			t.Error(code, err)
