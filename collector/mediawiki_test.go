@@ -207,12 +207,11 @@ func (w *wiki) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	}
 	if params.Get("meta") == "tokens" {
 		id := rand.Text()
-		if c, err := r.Cookie("wiki_session"); err == nil {
-			if _, alive := w.sessions[c.Value]; alive {
-				id = c.Value
-			}
+		if c, err := r.Cookie("wiki_session"); err == nil && w.sessions[c.Value] {
+			id = c.Value // a session that lives stays the same
+		} else {
+			w.sessions[id] = false
 		}
-		w.sessions[id] = w.sessions[id]
 		http.SetCookie(rw, &http.Cookie{Name: "wiki_session", Value: id})
 		reply(rw, object{"batchcomplete": true, "query": object{"tokens": object{"logintoken": "token of " + id + `+\`}}})
 		return
