@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	mathrand "math/rand/v2"
@@ -30,8 +29,6 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 const (
 	wikiUser     = "Kpibot"

@@ -571,6 +571,7 @@ func TestSQLNoServer(t *testing.T) {
 				if err != nil {
 					return
 				}
+				_, _ = conn.Read(make([]byte, 1024)) // what is unread would reset the connection
 				handle(conn)
 				_ = conn.Close()
 			}
@@ -586,7 +587,7 @@ func TestSQLNoServer(t *testing.T) {
 		{"hangs up", listen(func(net.Conn) {}), cause.Unavailable, "connect to PostgreSQL: the server does not answer as PostgreSQL with these settings would"},
 		{"a web server", listen(func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\njan.jansen")) }), cause.Unavailable,
 			"connect to PostgreSQL: the server does not answer as PostgreSQL with these settings would"},
-		{"no TLS", listen(func(c net.Conn) { _, _ = c.Read(make([]byte, 8)); _, _ = c.Write([]byte("N")) }) + "?sslmode=require", cause.Unavailable,
+		{"no TLS", listen(func(c net.Conn) { _, _ = c.Write([]byte("N")) }) + "?sslmode=require", cause.Unavailable,
 			"connect to PostgreSQL: the server does not answer as PostgreSQL with these settings would"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
