@@ -180,17 +180,20 @@ func (r *runner) run(ctx context.Context) {
 			return
 		case <-time.After(wait):
 		}
+		began := time.Now()
 		failed := r.poll(ctx)
 		if failed == "" {
 			failures = 0
 		} else {
 			failures++
 		}
-		wait = r.wait(failed, failures)
+		// Intervals run from start to start, but a platform that is slower than its interval gets some rest.
+		next := r.wait(failed, failures)
+		wait = max(next-time.Since(began), next/10)
 	}
 }
 
-// wait returns how long to wait for the next poll. What may pass by itself is tried again sooner; what
+// wait returns the time until the next poll begins. What may pass by itself is tried again sooner; what
 // needs somebody to act is not: a wrong password sent every minute locks the account.
 func (r *runner) wait(failed cause.Cause, failures int) time.Duration {
 	wait := r.platform.PollInterval

@@ -103,8 +103,8 @@ func TestPollsAtOnceAndThenEveryInterval(t *testing.T) {
 		p.Start() // a second start starts nothing twice
 		time.Sleep(65 * time.Minute)
 		p.Stop()
-		if n := s.count(); n < 5 || n > 6 {
-			t.Errorf("%d polls in 65 minutes, want one every 10 to 12 minutes", n)
+		if n := s.count(); n != 7 {
+			t.Errorf("%d polls in 65 minutes, want one every 10 minutes, give or take 5 %%", n)
 		}
 		if first := s.polls[0].Sub(began); first > time.Second {
 			t.Errorf("first poll after %s", first)
