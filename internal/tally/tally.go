@@ -333,7 +333,10 @@ func (u *update) list(l *listing) error {
 			return
 		}
 		seen[k] = true
-		row := listedAccount{key: k, login: min(secondOf(a.LastLogin), last), active: min(secondOf(a.LastActive), last)}
+		row := listedAccount{key: k, active: min(secondOf(a.LastActive), last)}
+		if !u.delivers(measure.Login) { // where there are events too, events win
+			row.login = min(secondOf(a.LastLogin), last)
+		}
 		if a.Enabled {
 			row.flags |= enabled
 		}

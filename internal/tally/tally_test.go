@@ -528,6 +528,23 @@ func TestAChangedExclusionRecounts(t *testing.T) {
 	}
 }
 
+func TestEventsWinOverAccountsOwnTimes(t *testing.T) {
+	b := newBench(t, func(d *collector.Description) {
+		d.Accounts = &collector.AccountSource{Source: "users", LastLogin: true}
+	})
+	ann, bob := person("ann"), person("bob")
+	ann.LastLogin, bob.LastLogin = start.Add(-time.Hour), start.Add(-time.Hour) // bob's was a renewed token, which is no login
+	b.accounts = []collector.Account{ann, bob}
+	b.add(measure.Login, "ann", start.Add(-time.Hour))
+	b.reopen()
+	b.mustPoll(0)
+	b.want(`
+		activated_accounts 2
+		logged_in_users over 1d 1
+		logged_in_users over 7d 1
+		logged_in_users over 28d 1`, "activated_accounts", "logged_in_users")
+}
+
 func TestAccountsOwnTimes(t *testing.T) {
 	b := newBench(t, func(d *collector.Description) {
 		d.Events = nil
