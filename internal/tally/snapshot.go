@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"slices"
 	"time"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
@@ -61,4 +62,112 @@ func (s *Snapshot) Oldest() map[measure.Basis]time.Time {
 		}
 	}
 	return oldest
+}
+
+// Snapshot returns what can be said of the platform now.
+func (t *Tally) Snapshot() *Snapshot {
+	f, d := t.live, t.platform.Description
+	s := &Snapshot{CoveredSince: map[measure.Kind]time.Time{}, Expected: map[measure.Ref]time.Time{}}
+	for kind, since := range f.Covered {
+		if t.delivers(kind) {
+			s.CoveredSince[kind] = since
+		}
+	}
+	hasListing := d.Accounts != nil
+	var c census
+	if hasListing && !f.Listed.IsZero() {
+		c = f.census(t.platform.CompleteAt)
+	}
+	people := map[string][]int{}
+	events := map[string][]int64{}
+	for _, m := range d.Measures() {
+		def, _ := measure.Lookup(m.Measure)
+		add := func(label string, value float64, asOf time.Time) {
+			s.Values = append(s.Values, Value{Ref: measure.Ref{Measure: m.Measure, Window: m.Window, Label: label}, Value: value, Basis: m.Basis, AsOf: asOf})
+		}
+		switch m.Basis {
+		case measure.Reported:
+			if r, ok := f.Numbers[m.Ref.String()]; ok {
+				add(m.Label, r.Value, r.AsOf)
+			}
+		case measure.Account:
+			if !f.Listed.IsZero() {
+				c.measure(m.Measure, f, d.Accounts.Profile, func(label string, v float64) { add(label, v, f.Listed) })
+			}
+		case measure.LastSeen:
+			if f.Listed.IsZero() {
+				continue
+			}
+			if people[m.Measure] == nil {
+				people[m.Measure] = f.people(t.kindsOf(def, m.Basis), f.Listed, hasListing)
+			}
+			add("", float64(people[m.Measure][slices.Index(measure.Windows, m.Window)]), f.Listed)
+		case measure.Event:
+			if covered := t.coveredSince(def); covered.IsZero() || !f.Full || covered.After(f.Through.Add(-time.Duration(m.Window))) {
+				if !covered.IsZero() {
+					s.Expected[m.Ref] = covered.Add(time.Duration(m.Window))
+				}
+				continue
+			}
+			w := slices.Index(measure.Windows, m.Window)
+			if def.Counting == measure.Events {
+				if events[m.Measure] == nil {
+					events[m.Measure] = f.events(def.Kinds, f.Through)
+				}
+				add("", float64(events[m.Measure][w]), f.Through)
+				continue
+			}
+			if hasListing && f.Listed.IsZero() {
+				continue // who counts is not known yet
+			}
+			if people[m.Measure] == nil {
+				people[m.Measure] = f.people(t.kindsOf(def, m.Basis), f.Through, hasListing)
+			}
+			add("", float64(people[m.Measure][w]), f.Through)
+		}
+	}
+	return s
+}
+
+// coveredSince returns since when all that m is counted from is complete, or zero if it is not known.
+func (t *Tally) coveredSince(m measure.Measure) time.Time {
+	var since time.Time
+	for _, kind := range m.Kinds {
+		if t.delivers(kind) {
+			covered, ok := t.live.Covered[kind]
+			if !ok {
+				return time.Time{}
+			}
+			since = later(since, covered)
+		}
+	}
+	return since
+}
+
+// measure tells the values of one measure of the listing.
+func (c *census) measure(name string, f *facts, fields []string, tell func(label string, v float64)) {
+	switch name {
+	case "accounts":
+		tell("", float64(c.accounts))
+	case "accounts_excluded":
+		for i, reason := range reasons {
+			tell(reason, float64(c.excluded[i]))
+		}
+	case "activated_accounts":
+		tell("", float64(c.activated))
+	}
+	// Ratios of nobody say nothing, and what was listed under other fields says nothing of these.
+	if c.accounts == 0 || !slices.Equal(fields, f.Fields) {
+		return
+	}
+	switch name {
+	case "profiles_complete":
+		tell("", float64(c.complete))
+	case "profile_completion":
+		tell("", c.share)
+	case "profile_field_filled":
+		for i, field := range fields {
+			tell(field, float64(c.filled[i])/float64(c.accounts))
+		}
+	}
 }

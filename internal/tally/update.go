@@ -1,0 +1,375 @@
+package tally
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/intranet-exporter/intranet_exporter/collector"
+	"github.com/intranet-exporter/intranet_exporter/internal/cause"
+	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+)
+
+// A Report is what came of one Update.
+type Report struct {
+	Access  collector.Access // as the last probe found it
+	Errors  []error          // one for each part that failed; empty = all that was due succeeded
+	Storage error            // what was told could not be written to disk
+}
+
+// Update asks the collector for what is due at now and commits what it tells. A part that fails leaves what
+// was known as it is and does not stop the others.
+func (t *Tally) Update(ctx context.Context, now time.Time) Report {
+	u := &update{Tally: t, ctx: ctx, now: now}
+	u.renew()
+	if err := u.probe(); err != nil {
+		u.fail("", err)
+	} else {
+		u.listing()
+		u.history()
+		u.numbers()
+	}
+	if ctx.Err() != context.Canceled { // stopped half-way, a poll says nothing of the platform
+		t.live.Health.Success = len(u.report.Errors) == 0
+	}
+	if len(u.report.Errors) == 0 {
+		t.live.Health.LastSuccess = now
+	}
+	t.live.forget()
+	u.save()
+	return u.report
+}
+
+// Health returns the outcome of the last Update, also of one before a restart.
+func (t *Tally) Health() (success bool, lastSuccess time.Time) {
+	return t.live.Health.Success, t.live.Health.LastSuccess
+}
+
+// An update is one poll of a platform.
+type update struct {
+	*Tally
+	ctx    context.Context
+	now    time.Time
+	report Report
+}
+
+func (u *update) fail(part string, err error) {
+	if part != "" {
+		err = fmt.Errorf("%s: %w", part, err)
+	}
+	u.report.Errors = append(u.report.Errors, err)
+}
+
+// save makes durable what was taken in.
+func (u *update) save() {
+	err := u.dir.Replace(u.platform.Name+".tally", u.live.encode)
+	if u.fresh != nil {
+		err = errors.Join(err, u.dir.Replace(u.platform.Name+".reread", u.fresh.encode))
+	} else {
+		err = errors.Join(err, u.dir.Remove(u.platform.Name+".reread"))
+	}
+	u.report.Storage = err
+}
+
+// renew starts reading anew where the facts at hand can't be continued: the source is another one, or the
+// clock was ahead.
+func (u *update) renew() {
+	want := u.newFacts()
+	if u.fresh != nil && (u.fresh.Definition != want.Definition || u.fresh.Counting != want.Counting || u.fresh.Through.After(u.now.Add(day))) {
+		u.fresh = nil
+	}
+	same := u.live.Definition == want.Definition
+	u.frozen = !same || u.live.Through.After(u.now.Add(day))
+	restart := !u.live.Full && (u.frozen || u.live.Counting != want.Counting) // nothing was published of its events
+	if !restart && (!u.frozen || u.fresh != nil) {
+		return
+	}
+	if same {
+		want.adopt(u.live)
+	}
+	want.Health = u.live.Health
+	if restart {
+		u.live, u.frozen = want, false
+	} else {
+		u.fresh = want
+	}
+}
+
+// targets are the facts that the platform, as it is configured now, is read into.
+func (u *update) targets() []*facts {
+	switch {
+	case u.fresh == nil:
+		return []*facts{u.live}
+	case u.frozen:
+		return []*facts{u.fresh}
+	}
+	return []*facts{u.live, u.fresh}
+}
+
+// probe proves our rights and remembers who we are.
+func (u *update) probe() error {
+	access, err := u.platform.Collector.Probe(u.ctx)
+	if access.Granted != nil {
+		u.report.Access = access
+	}
+	if err != nil {
+		return fmt.Errorf("probe: %w", err)
+	}
+	var own key
+	if access.Account != "" {
+		own = u.pseudonym(access.Account)
+	}
+	for _, f := range u.targets() {
+		f.Own = own
+	}
+	return nil
+}
+
+// remembers28d tells whether the source can answer for the whole of the longest window.
+func (u *update) remembers28d() bool {
+	return !slices.ContainsFunc(u.platform.Description.Events, func(e collector.EventSource) bool {
+		return e.Memory != 0 && e.Memory < measure.Longest
+	})
+}
+
+// isDue tells whether f needs a new listing.
+func (u *update) isDue(f *facts) bool {
+	return f.Tried.IsZero() || f.Counting != u.counting() || u.now.Sub(f.Tried) >= u.platform.AccountsInterval || f.Tried.After(u.now.Add(day))
+}
+
+// listing reads the accounts if they are due. With a new listing all 28 days are read anew where that is
+// cheap, or where others count now.
+func (u *update) listing() {
+	targets := u.targets()
+	if !slices.ContainsFunc(targets, u.isDue) {
+		if slices.ContainsFunc(targets, func(f *facts) bool { return f.Refused }) {
+			u.fail("list accounts", cause.Errorf(cause.BadResponse, "the last listing had less than half of the accounts before; the old one stays in force until the next agrees"))
+		}
+		return
+	}
+	l := &listing{began: u.now.Truncate(time.Second)}
+	if u.platform.Description.Accounts != nil {
+		if err := u.list(l); err != nil {
+			u.fail("list accounts", err)
+			return
+		}
+	}
+	recount := u.live.Counting != u.counting() && u.remembers28d()
+	var refused error
+	for _, f := range targets {
+		if err := u.accept(f, l); err != nil {
+			refused = err
+		}
+	}
+	if refused != nil {
+		u.fail("list accounts", refused)
+	} else if u.fresh == nil && u.live.Full && (recount || u.platform.Description.Reread) {
+		u.fresh = u.newFacts()
+		u.fresh.adopt(u.live)
+	}
+	u.save()
+}
+
+// accept puts a listing in force, unless it can't be true: a lost right must not delete people, so far
+// fewer accounts count only when they are told twice.
+func (u *update) accept(f *facts, l *listing) error {
+	n, before := len(l.accounts), f.Total
+	f.Tried, f.Total, f.Counting = l.began, n, u.counting()
+	f.Refused = 2*n < before || n == 0 && f.hasListed()
+	if f.Refused {
+		return cause.Errorf(cause.BadResponse, "%d accounts are less than half of the %d before; the old listing stays in force until the next agrees", n, before)
+	}
+	if u.platform.Description.Accounts != nil {
+		f.list(l)
+	}
+	return nil
+}
+
+// list reads the accounts into l.
+func (u *update) list(l *listing) error {
+	l.fields = u.platform.Description.Accounts.Profile
+	last := secondOf(l.began) - 1
+	seen := map[key]bool{}
+	err := u.platform.Collector.Accounts(u.ctx, func(a collector.Account) {
+		k := u.pseudonym(a.ID)
+		if seen[k] { // pages that shift tell an account twice
+			return
+		}
+		seen[k] = true
+		row := listedAccount{key: k, active: min(secondOf(a.LastActive), last)}
+		if !u.delivers(measure.Login) { // where there are events too, events win
+			row.login = min(secondOf(a.LastLogin), last)
+		}
+		if a.Enabled {
+			row.flags |= enabled
+		}
+		if !a.LastLogin.IsZero() {
+			row.flags |= activated
+		}
+		switch {
+		case a.Kind == collector.Service:
+			row.flags |= service
+		case a.Kind == collector.Guest && u.platform.Exclude.Guests:
+			row.flags |= guest
+		}
+		for _, re := range u.platform.Exclude.Accounts {
+			if re.MatchString(a.Name) {
+				row.flags |= pattern
+			}
+		}
+		for field, filled := range a.Filled {
+			if filled {
+				row.filled |= 1 << field
+			}
+		}
+		l.accounts = append(l.accounts, row)
+	})
+	if err != nil {
+		return err
+	}
+	return u.probe()
+}
+
+// history brings every target up to T, and puts a history that was read anew in force.
+func (u *update) history() {
+	end := u.now.Add(-u.platform.Description.Settle).Truncate(slot)
+	for _, f := range u.targets() {
+		if u.platform.Description.Accounts != nil && f.Listed.IsZero() {
+			return // whose events count is not known yet
+		}
+		if err := u.advance(f, end); err != nil {
+			u.fail("read events", err)
+			return
+		}
+	}
+	if u.fresh == nil {
+		return
+	}
+	u.fresh.Health = u.live.Health
+	u.live, u.fresh, u.frozen = u.fresh, nil, false
+}
+
+// advance reads what f lacks up to end, span by span, and the overlap before it again.
+func (u *update) advance(f *facts, end time.Time) error {
+	d := u.platform.Description
+	if f.Through.After(end) {
+		end = f.Through // the data time never moves back
+	}
+	if len(d.Events) == 0 {
+		f.Through, f.Full = end, true
+		return nil
+	}
+	reachable := map[measure.Kind]time.Time{} // from when the source can tell each kind, on a slot
+	oldest := end
+	for _, e := range d.Events {
+		edge := end.Add(-measure.Longest)
+		if e.Memory != 0 {
+			edge = later(edge, u.now.Add(-e.Memory).Truncate(slot).Add(slot))
+		}
+		reachable[e.Kind] = edge
+		if edge.Before(oldest) {
+			oldest = edge
+		}
+	}
+	from := oldest
+	if !f.Through.IsZero() {
+		from = later(oldest, f.Through.Add(-d.Overlap).Truncate(slot))
+	}
+	for kind, edge := range reachable {
+		if since, ok := f.Covered[kind]; !ok || f.Through.Before(edge) {
+			f.Covered[kind] = later(edge, since)
+		}
+	}
+	for from.Before(end) {
+		to := from.Add(max(d.Step.Truncate(slot), slot))
+		if to.After(end) {
+			to = end
+		}
+		s, err := u.span(f, from, to)
+		if err != nil {
+			return err
+		}
+		f.apply(s, reachable)
+		from = to
+		if from.Before(end) {
+			u.save()
+		}
+	}
+	f.Full = true
+	return nil
+}
+
+// span reads what was done in [from, to).
+func (u *update) span(f *facts, from, to time.Time) (*span, error) {
+	s := newSpan(from, to, len(f.Kinds))
+	columns := map[measure.Kind]int{}
+	for _, e := range u.platform.Description.Events {
+		columns[e.Kind] = slices.Index(f.Kinds, e.Kind)
+	}
+	var wrong error
+	err := u.platform.Collector.Events(u.ctx, from, to, func(e collector.Event) {
+		column, known := columns[e.Kind]
+		if !known || e.At.Before(from) || !e.At.Before(to) {
+			wrong = cause.Errorf(cause.BadResponse, "a %s was told that was not asked for", e.Kind)
+			return
+		}
+		if e.Actor != "" {
+			k := u.pseudonym(e.Actor)
+			if column >= 0 {
+				row, _ := s.row(k)
+				s.see(row, column, secondOf(e.At))
+			}
+			if i, ok := f.index[k]; k == f.Own || ok && f.flags[i]&uncounted != 0 {
+				return
+			}
+		}
+		count(s.counts, e.Kind, slotOf(e.At), 1)
+	})
+	if err := errors.Join(err, wrong); err != nil {
+		return nil, err
+	}
+	return s, u.probe()
+}
+
+// numbers takes in what the platform counts by itself: always what is cheap, and what needs a walk as
+// often as accounts are listed.
+func (u *update) numbers() {
+	d := u.platform.Description
+	if len(d.Readings) == 0 {
+		return
+	}
+	full := slices.ContainsFunc(u.targets(), func(f *facts) bool {
+		return u.now.Sub(f.Walked) >= u.platform.AccountsInterval || f.Walked.After(u.now.Add(day))
+	})
+	var told []collector.Reading
+	err := u.platform.Collector.Readings(u.ctx, full, func(r collector.Reading) { told = append(told, r) })
+	if err != nil {
+		u.fail("read numbers", err)
+	}
+	if err := u.probe(); err != nil {
+		u.fail("read numbers", err)
+		return
+	}
+	told = slices.DeleteFunc(told, func(r collector.Reading) bool {
+		known := slices.ContainsFunc(d.Readings, func(s collector.ReadingSource) bool { return s.Ref == r.Ref })
+		wrong := !known || math.IsNaN(r.Value) || math.IsInf(r.Value, 0)
+		if wrong {
+			u.fail("read numbers", cause.Errorf(cause.BadResponse, "%s: not a number, or not one that was asked for", r.Ref))
+		}
+		return wrong
+	})
+	for _, f := range u.targets() {
+		if full && err == nil {
+			f.Walked = u.now
+		}
+		for _, r := range told {
+			if r.AsOf.After(u.now) {
+				r.AsOf = u.now
+			}
+			f.Numbers[r.Ref.String()] = r
+		}
+	}
+}
