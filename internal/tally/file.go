@@ -105,14 +105,15 @@ func decode(in io.Reader) (*facts, error) {
 			count(f.counts, kind, at, n)
 		}
 	}
+	row := make([]byte, 8+1+8+4*len(f.seen))
 	for range d.size(4, maxRows) {
-		i := f.account(key(d.uint(8)))
-		f.flags[i], f.filled[i] = flag(d.uint(1)), d.uint(8)
-		for kind := range f.seen {
-			f.seen[kind][i] = second(d.uint(4))
-		}
-		if d.err != nil {
+		if d.read(row); d.err != nil {
 			return nil, errDamaged
+		}
+		i := f.account(key(binary.LittleEndian.Uint64(row)))
+		f.flags[i], f.filled[i] = flag(row[8]), binary.LittleEndian.Uint64(row[9:])
+		for kind := range f.seen {
+			f.seen[kind][i] = second(binary.LittleEndian.Uint32(row[17+4*kind:]))
 		}
 	}
 	want := sum.Sum32()
