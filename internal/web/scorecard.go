@@ -15,6 +15,7 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 	"github.com/intranet-exporter/intranet_exporter/internal/poll"
+	"github.com/intranet-exporter/intranet_exporter/internal/words"
 )
 
 // A View is what the scorecard page shows: the same that the metrics are built from.
@@ -145,25 +146,25 @@ func (v View) page() page {
 
 func (v View) row(s kpi.State) row {
 	k := s.KPI
-	r := row{KPI: k, What: what(k.Measure), Review: v.day(k.Review), ReviewDue: k.Review.Before(v.Now), Data: v.known(s.Data)}
+	r := row{KPI: k, What: words.What(k.Measure), Review: v.day(k.Review), ReviewDue: k.Review.Before(v.Now), Data: v.known(s.Data)}
 	if k.Per != nil {
-		r.What += " ÷ " + what(*k.Per)
+		r.What += " ÷ " + words.What(*k.Per)
 	}
 	if s.Known {
-		r.Value = quantity(s.Value, k.Unit)
+		r.Value = words.Quantity(s.Value, k.Unit)
 		if k.Per != nil {
-			r.Parts = quantity(s.Numerator, "") + " of " + quantity(s.Denominator, "")
+			r.Parts = words.Quantity(s.Numerator, "") + " of " + words.Quantity(s.Denominator, "")
 		}
 	}
 	if k.Target != nil {
-		aim := "target " + quantity(k.Target.Value, k.Unit)
+		aim := "target " + words.Quantity(k.Target.Value, k.Unit)
 		if !k.Target.By.IsZero() {
 			aim += " by " + v.day(k.Target.By).Text
 		}
 		r.Aims = append(r.Aims, aim)
 	}
 	for _, l := range s.Limits {
-		r.Aims = append(r.Aims, l.Severity+" "+l.Condition+" "+quantity(l.At, k.Unit))
+		r.Aims = append(r.Aims, l.Severity+" "+l.Condition+" "+words.Quantity(l.At, k.Unit))
 	}
 
 	r.Status = fine
@@ -174,7 +175,7 @@ func (v View) row(s kpi.State) row {
 			r.Status = critical
 		}
 		r.Since = v.known(worst.Start)
-		r.Action, r.Within = worst.Threshold.Action, span(worst.Threshold.Within)
+		r.Action, r.Within = worst.Threshold.Action, words.Span(worst.Threshold.Within)
 		if !s.Known {
 			r.Notes = append(r.Notes, "There is no value now; the last verdict stands.")
 		}
@@ -190,9 +191,9 @@ func (v View) row(s kpi.State) row {
 	}
 	for _, l := range s.Limits {
 		if !l.Breached && !l.Start.IsZero() {
-			note := "It is " + l.Condition + " " + quantity(l.At, k.Unit) + " since " + v.moment(l.Start).Text
+			note := "It is " + l.Condition + " " + words.Quantity(l.At, k.Unit) + " since " + v.moment(l.Start).Text
 			if l.Threshold.Sustain > 0 {
-				note += ", and counts as " + l.Severity + " after " + span(l.Threshold.Sustain)
+				note += ", and counts as " + l.Severity + " after " + words.Span(l.Threshold.Sustain)
 			}
 			r.Notes = append(r.Notes, note+".")
 		}
@@ -216,7 +217,7 @@ func (v View) platform(s poll.Status) platform {
 	switch {
 	case s.Failing != "":
 		p.Status, p.Since = fails, v.known(s.FailingSince)
-		p.Notes = append(p.Notes, string(s.Failing)+": "+causes[s.Failing]+" The log has the details.")
+		p.Notes = append(p.Notes, string(s.Failing)+": "+words.Causes[s.Failing]+" The log has the details.")
 	case s.Success:
 		p.Status = works
 	default:
@@ -233,7 +234,7 @@ func (v View) platform(s poll.Status) platform {
 	oldest := s.Snapshot.Oldest()
 	for _, b := range measure.Bases {
 		if t, ok := oldest[b]; ok {
-			p.Data = append(p.Data, data{bases[b], v.moment(t)})
+			p.Data = append(p.Data, data{words.Bases[b], v.moment(t)})
 		}
 	}
 	if s.Snapshot != nil && len(s.Snapshot.Expected) > 0 {

@@ -1,0 +1,89 @@
+// Package words writes what the exporter knows for people: the page and the commands say the same in the same words.
+package words
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/cause"
+	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+)
+
+// Causes says of each cause what is wrong, in one sentence.
+var Causes = map[cause.Cause]string{
+	cause.Auth:        "the platform does not accept the exporter's credentials.",
+	cause.Permission:  "the platform does not let the exporter see what it must see.",
+	cause.RateLimited: "the platform asked to come back later.",
+	cause.Timeout:     "the platform did not answer in time.",
+	cause.Unavailable: "the platform can't be reached, or is out of order.",
+	cause.BadResponse: "the platform answered something that can't be right.",
+	cause.Other:       "something else is wrong.",
+}
+
+// Bases says of each basis what a number was made from.
+var Bases = map[measure.Basis]string{
+	measure.Event:    "events",
+	measure.LastSeen: "last-seen times",
+	measure.Account:  "accounts",
+	measure.Reported: "readings",
+}
+
+// What says what is measured, such as "active users in 28 days".
+func What(r measure.Ref) string {
+	s := r.Measure
+	if r.Label != "" {
+		s = r.Label
+	}
+	s = strings.ReplaceAll(s, "_", " ")
+	if r.Window != 0 {
+		s += " in " + Span(time.Duration(r.Window))
+	}
+	return s
+}
+
+// Span writes a duration in words: "1 day", "14 days", "1d12h", "" for none.
+func Span(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch {
+	case d == 0:
+		return ""
+	case d == day:
+		return "1 day"
+	case d%day == 0:
+		return fmt.Sprintf("%d days", d/day)
+	}
+	return model.Duration(d).String()
+}
+
+// Quantity writes a value with its unit: "62.9 %", "12,345 pages", "8".
+func Quantity(value float64, unit measure.Unit) string {
+	switch unit {
+	case measure.Ratio:
+		return Decimal(100*value, 1) + "\u00a0%"
+	case "":
+		return Decimal(value, 2)
+	}
+	return Decimal(value, 2) + "\u00a0" + string(unit)
+}
+
+// Decimal writes at most so many places, no trailing zeros, and commas between thousands.
+func Decimal(value float64, places int) string {
+	s := strconv.FormatFloat(value, 'f', places, 64)
+	whole, rest, _ := strings.Cut(s, ".")
+	rest = strings.TrimRight(rest, "0")
+	digits := strings.TrimPrefix(whole, "-")
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	if rest != "" {
+		digits += "." + rest
+	}
+	if whole[0] == '-' && digits != "0" {
+		return "−" + digits
+	}
+	return digits
+}
