@@ -2,6 +2,7 @@ package exposition
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"net/http"
 	"net/http/httptest"
@@ -197,7 +198,7 @@ func full() scene {
 				Errors:   map[cause.Cause]uint64{cause.Unavailable: 3},
 			},
 			{
-				Platform: p, LastSuccess: now.Add(-29 * time.Hour), Failing: cause.Auth, FailingSince: now.Add(-28 * time.Hour), Error: "connect: password refused",
+				Platform: p, LastSuccess: now.Add(-29 * time.Hour), Failing: cause.Auth, FailingSince: now.Add(-28 * time.Hour), Failures: []error{errors.New("connect: password refused")},
 				Snapshot: &tally.Snapshot{Values: portalValues, CoveredSince: map[measure.Kind]time.Time{measure.Login: now.Add(-14 * day), measure.PageView: sinceNov}},
 				Granted:  map[string]bool{"select accounts": true},
 				Requests: map[string]uint64{"ok": 9000, "error": 57},

@@ -5,7 +5,6 @@ package poll
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"runtime/debug"
@@ -252,13 +251,13 @@ func (r *runner) record(report tally.Report, took time.Duration, began time.Time
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := &r.status
-	s.Snapshot, s.Duration = snapshot, took
+	s.Snapshot, s.Duration, s.Failures = snapshot, took, report.Errors
 	s.Success, s.LastSuccess = len(report.Errors) == 0, lastSuccess
 	if report.Access.Granted != nil {
 		s.Granted = report.Access.Granted
 	}
 	if len(report.Errors) == 0 {
-		s.Failing, s.FailingSince, s.Error = "", time.Time{}, ""
+		s.Failing, s.FailingSince = "", time.Time{}
 		return ""
 	}
 	for _, err := range report.Errors {
@@ -267,6 +266,6 @@ func (r *runner) record(report tally.Report, took time.Duration, began time.Time
 	if s.Failing == "" {
 		s.FailingSince = began
 	}
-	s.Failing, s.Error = cause.Of(report.Errors[0]), fmt.Sprint(report.Errors[0])
+	s.Failing = cause.Of(report.Errors[0])
 	return s.Failing
 }

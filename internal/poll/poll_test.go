@@ -156,12 +156,12 @@ func TestAFailureEnds(t *testing.T) {
 		s := &stub{err: errors.New("anything")}
 		p := newPoller(log.NewNopLogger(), platform("wiki", s))
 		p.Once(t.Context())
-		if st := p.Statuses()[0]; st.Failing != cause.Other || st.Error != "read numbers: anything" {
+		if st := p.Statuses()[0]; st.Failing != cause.Other || len(st.Failures) != 1 || st.Failures[0].Error() != "read numbers: anything" {
 			t.Errorf("status %+v", st)
 		}
 		s.set(func() { s.err = nil })
 		p.Once(t.Context())
-		if st := p.Statuses()[0]; !st.Success || st.Failing != "" || st.Error != "" || !st.FailingSince.IsZero() || st.Errors[cause.Other] != 1 || len(st.Errors) != len(cause.All) {
+		if st := p.Statuses()[0]; !st.Success || st.Failing != "" || len(st.Failures) > 0 || !st.FailingSince.IsZero() || st.Errors[cause.Other] != 1 || len(st.Errors) != len(cause.All) {
 			t.Errorf("status %+v", st)
 		}
 	})

@@ -17,7 +17,7 @@ type Status struct {
 	LastSuccess  time.Time     // zero = never; kept over restarts
 	Failing      cause.Cause   // why the last poll failed, "" = it did not, or there was none yet
 	FailingSince time.Time     // when it began to fail
-	Error        string        // of the last poll, for the page; no secret, no person
+	Failures     []error       // of the last poll, one for each part that failed; no secret, no person
 	Duration     time.Duration // of the last poll
 	Granted      map[string]bool
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -94,7 +95,7 @@ func example() View {
 			},
 			{
 				Platform: &config.Platform{Name: "portal", Type: "sql"}, LastSuccess: now.Add(-29 * time.Hour),
-				Failing: cause.Permission, FailingSince: now.Add(-28 * time.Hour), Error: "the words of the error",
+				Failing: cause.Permission, FailingSince: now.Add(-28 * time.Hour), Failures: []error{errors.New("the words of the error")},
 				Snapshot: &tally.Snapshot{Values: []tally.Value{{Basis: measure.Reported, AsOf: now.Add(-30 * time.Hour)}}},
 			},
 			{Platform: &config.Platform{Name: "forum", Type: "discourse"}},
