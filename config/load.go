@@ -85,6 +85,11 @@ func Load(file string, types map[string]collector.New, options func(platform str
 	if err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
 	}
+	return Parse(file, content, types, options)
+}
+
+// Parse does what Load does, for a file whose content is at hand.
+func Parse(file string, content []byte, types map[string]collector.New, options func(platform string) collector.Options) (*Config, error) {
 	return load(file, content, types, options, time.Now())
 }
 
