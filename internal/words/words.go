@@ -34,15 +34,19 @@ var Bases = map[measure.Basis]string{
 
 // What says what is measured, such as "active users in 28 days".
 func What(r measure.Ref) string {
+	if r.Window == 0 {
+		return name(r)
+	}
+	return name(r) + " in " + Span(time.Duration(r.Window))
+}
+
+// name is the measure's name as people write it.
+func name(r measure.Ref) string {
 	s := r.Measure
 	if r.Label != "" {
 		s = r.Label
 	}
-	s = strings.ReplaceAll(s, "_", " ")
-	if r.Window != 0 {
-		s += " in " + Span(time.Duration(r.Window))
-	}
-	return s
+	return strings.ReplaceAll(s, "_", " ")
 }
 
 // Span writes a duration in words: "1 day", "14 days", "1d12h", "" for none.
@@ -59,15 +63,22 @@ func Span(d time.Duration) string {
 	return model.Duration(d).String()
 }
 
-// Quantity writes a value with its unit: "62.9 %", "12,345 pages", "8".
-func Quantity(value float64, unit measure.Unit) string {
+// Quantity writes a value with its unit, rounded to what is nice to read: "62.9 %", "12,345 pages", "8".
+func Quantity(value float64, unit measure.Unit) string { return quantity(value, unit, 1, 2) }
+
+// Exact writes a number that somebody agreed upon: as Quantity, but not rounded.
+func Exact(value float64, unit measure.Unit) string {
+	return quantity(value, unit, 9, 9) // 9 places hide what binary fractions add
+}
+
+func quantity(value float64, unit measure.Unit, ofPercent, ofOthers int) string {
 	switch unit {
 	case measure.Ratio:
-		return Decimal(100*value, 1) + "\u00a0%"
+		return Decimal(100*value, ofPercent) + "\u00a0%"
 	case "":
-		return Decimal(value, 2)
+		return Decimal(value, ofOthers)
 	}
-	return Decimal(value, 2) + "\u00a0" + string(unit)
+	return Decimal(value, ofOthers) + "\u00a0" + string(unit)
 }
 
 // Decimal writes at most so many places, no trailing zeros, and commas between thousands.
