@@ -1,0 +1,42 @@
+GO      ?= go
+LINT    := $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+RACE    := $(if $(shell command -v gcc),-race) # the race detector needs a C compiler
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+COMMON  := github.com/prometheus/common/version
+LDFLAGS := -s -w -X $(COMMON).Version=$(VERSION) -X $(COMMON).Revision=$(shell git rev-parse HEAD 2>/dev/null) \
+	-X $(COMMON).Branch=$(shell git rev-parse --abbrev-ref HEAD 2>/dev/null) -X $(COMMON).BuildDate=$(shell date -u +%Y-%m-%dT%H:%M:%SZ)
+MAX     := 33554432 # bytes, 32 MiB
+
+# A scenario of the end-to-end tests, such as TestIntranet/SIGKILL; empty = all.
+RUN ?=
+
+.PHONY: help build fmt lint test bench e2e clean
+
+help: ## show what there is to make
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build the exporter, one static binary below 32 MiB
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o intranet_exporter .
+	@size=$$(wc -c <intranet_exporter); echo "intranet_exporter: $$size bytes"; test $$size -lt $(MAX)
+
+fmt: ## format the code
+	$(LINT) fmt
+
+lint: ## look for what compiles and should not be there
+	$(LINT) run
+	$(GO) vet -tags e2e ./...
+	$(GO) mod tidy -diff
+
+test: lint build ## pass everything that needs no server
+	$(GO) test $(RACE) -cover ./...
+
+bench: ## measure
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+e2e: build ## prove the exporter against real servers; RUN=TestIntranet/SIGKILL for one scenario
+	e2e/install.sh
+	@TMPDIR=$$(mktemp -d) && export TMPDIR && trap 'rm -rf "$$TMPDIR"' EXIT && trap 'exit 1' HUP INT TERM && \
+	$(GO) test -tags e2e -count 1 -timeout 20m -v -run '$(RUN)' ./e2e
+
+clean: ## remove what was built
+	rm -f intranet_exporter
