@@ -23,7 +23,7 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 )
 
-//go:embed testdata/intranet.yml.tmpl
+//go:embed testdata/intranet.yml
 var exporterConfig string
 
 // A setup says what an exporter of a test polls, and how.
@@ -98,18 +98,17 @@ func (e *exporter) configure(t *testing.T) {
 	values := struct {
 		Wiki             *server
 		Portal           string
-		Limit            int
+		Limit, Target    int
 		AccountsInterval string
-	}{Limit: e.limit, AccountsInterval: fmt.Sprintf("%.0fs", e.accountsInterval.Seconds())}
+	}{Limit: e.limit, Target: e.limit + 100, AccountsInterval: fmt.Sprintf("%.0fs", e.accountsInterval.Seconds())}
 	if e.wiki != nil {
 		values.Wiki = &server{e.wiki.api(), write(t, e.wiki.passwords[len(e.wiki.passwords)-1], e.dir, "wiki.pass")}
 	}
 	if e.portal != nil {
 		values.Portal = e.portal.dsnFile
 	}
-	add := func(a, b int) int { return a + b }
 	var b strings.Builder
-	if err := template.Must(template.New("").Funcs(template.FuncMap{"add": add}).Parse(exporterConfig)).Execute(&b, values); err != nil {
+	if err := template.Must(template.New("").Parse(exporterConfig)).Execute(&b, values); err != nil {
 		t.Fatal(err)
 	}
 	e.config = write(t, b.String(), e.dir, "intranet.yml")
@@ -179,8 +178,9 @@ func (e *exporter) platforms() (names []string) {
 // polled waits until each platform was polled with success after now.
 func (e *exporter) polled(t *testing.T) {
 	t.Helper()
+	now := time.Now()
 	for _, platform := range e.platforms() {
-		e.polledSince(t, platform, time.Now())
+		e.polledSince(t, platform, now)
 	}
 }
 
@@ -195,20 +195,20 @@ func (e *exporter) polledSince(t *testing.T, platform string, since time.Time) {
 	})
 }
 
-// listed waits until each platform was polled and its accounts were listed after now.
+// listed waits until each platform's accounts were listed after now, in a poll that succeeded.
 func (e *exporter) listed(t *testing.T) {
 	t.Helper()
+	now := time.Now()
 	for _, platform := range e.platforms() {
-		since := time.Now()
 		eventually(t, 2*time.Minute, func() error {
 			m := e.scrape(t)
-			if at := m.at("intranet_collector_data_timestamp_seconds", platform, "account"); at.Before(since) {
-				return fmt.Errorf("the accounts of %s were listed at %s", platform, at)
+			at := m.at("intranet_collector_data_timestamp_seconds", platform, "account")
+			if polled := m.at("intranet_collector_last_success_timestamp_seconds", platform, ""); at.Before(now) || polled.Before(at) {
+				return fmt.Errorf("the accounts of %s were listed at %s, and the last successful poll was at %s", platform, at, polled)
 			}
 			return nil
 		})
 	}
-	e.polled(t)
 }
 
 // A metrics is one scrape: values by series, written as on /metrics: name{label="value"} with the labels in order.

@@ -3,7 +3,7 @@
 // Package e2e proves the exporter against real servers: MediaWiki, a portal in PostgreSQL, Prometheus and
 // Alertmanager. Everything runs on loopback, in folders of its own, and ends with the test. One scenario alone:
 //
-//	make e2e RUN=TestIntranet/numbers
+//	make e2e RUN=TestIntranet/SIGKILL
 package e2e
 
 import (
@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -47,15 +48,16 @@ func TestIntranet(t *testing.T) {
 		name  string
 		prove func(*testing.T, *intranet)
 	}{
-		{"numbers equal SQL in the platforms' databases", numbersEqualSQL},
+		{"each number equals SQL in the platform's database", numbersEqualSQL},
 		{"a second poll asks only for what is new", secondPollAsksForNews},
 		{"SIGKILL in the middle of polls loses and doubles nothing", killsLoseNothing},
-		{"a notification tells the action and is resolved", notificationTellsAction},
-		{"a right taken away on the wiki keeps the numbers", wikiFaultsKeepNumbers},
-		{"a right taken away on the portal keeps the numbers", portalFaultsKeepNumbers},
 		{"accounts join, leave and return", accountsJoinLeaveReturn},
+		{"a notification tells the action and is resolved", notificationTellsAction},
+		{"faults of the wiki keep the numbers", wikiFaultsKeepNumbers},
+		{"faults of the portal keep the numbers", portalFaultsKeepNumbers},
 		{"a broken config file changes nothing", brokenConfigChangesNothing},
 	} {
+		// Those that mostly wait run at last and together; of these only one uses PostgreSQL, which it stops.
 		t.Run(scenario.name, func(t *testing.T) { scenario.prove(t, i) })
 	}
 }
@@ -137,9 +139,14 @@ func killsLoseNothing(t *testing.T, i *intranet) {
 	e := &exporter{setup: s, dir: t.TempDir()}
 	e.configure(t)
 	t.Cleanup(func() { e.leaksNothing(t) })
-	for range 10 {
+	for n := range 12 {
+		if n%4 == 0 { // so that first polls are hit as well
+			if err := os.RemoveAll(filepath.Join(e.dir, "data")); err != nil {
+				t.Fatal(err)
+			}
+		}
 		e.start(t)
-		life := time.Duration(i.random.Int64N(int64(8 * time.Second)))
+		life := time.Duration(i.random.Int64N(int64(4 * time.Second)))
 		time.Sleep(life) // the moment is the point
 		m := e.scrape(t)
 		e.kill()
@@ -166,6 +173,7 @@ func killsLoseNothing(t *testing.T, i *intranet) {
 }
 
 func notificationTellsAction(t *testing.T, i *intranet) {
+	t.Parallel()
 	w := i.wiki.serve(t)
 	limit := int(w.truth(t, time.Now())[`intranet_pages_created{window="7d"}`]) + 5
 	e := newExporter(t, setup{wiki: w, limit: limit, accountsInterval: 10 * time.Second})
@@ -195,9 +203,6 @@ func notificationTellsAction(t *testing.T, i *intranet) {
 	e.equalsTruth(t)
 
 	for _, letter := range m.mails.all() {
-		if err := contains(letter.subject+letter.body, "Pages created per week"); err != nil {
-			t.Error(err)
-		}
 		e.said = append(e.said, letter.subject, letter.body)
 	}
 	for _, n := range m.hooks.all() {
@@ -216,11 +221,12 @@ func (m *monitoring) arrived(status, action string) error {
 		}
 	}
 	for _, letter := range m.mails.all() {
-		if strings.Contains(strings.ToLower(letter.subject+letter.body), status) && strings.Contains(letter.subject+letter.body, "Pages created per week") {
+		switch ended := strings.HasPrefix(letter.subject, "Ended: "); {
+		case !strings.Contains(letter.subject, "Pages created per week") || ended != (status == "resolved"):
+		case ended:
 			byMail = nil
-			if status == "firing" {
-				byMail = contains(letter.body, strings.Split(action, ":")[1], "Colleagues share what they know", "intranet-manager")
-			}
+		default:
+			byMail = contains(letter.body, strings.Split(action, ":")[1], "Colleagues share what they know", "communications")
 		}
 	}
 	if byHook != nil {
@@ -237,24 +243,28 @@ type fault struct {
 	repair func()
 }
 
-// keepsNumbers proves that a fault gives success 0 with its cause, leaves every number as it was, and is
-// over when it is repaired.
+// keepsNumbers proves that a fault gives success 0 with its cause in two polls, leaves every number as it
+// was, and is over when it is repaired.
 func (e *exporter) keepsNumbers(t *testing.T, platform string, f fault) {
 	t.Run(f.name, func(t *testing.T) {
-		before := e.scrape(t)
 		errorsOf := func(m metrics) float64 {
 			n, _ := m.of("intranet_collector_errors_total", platform, fmt.Sprintf("cause=%q", f.cause))
 			return n
 		}
+		before := e.scrape(t)
+		most := errorsOf(before) + 2
 		f.happen()
 		eventually(t, time.Minute, func() error {
 			m := e.scrape(t)
-			if success, _ := m.of("intranet_collector_success", platform); success != 0 || errorsOf(m) <= errorsOf(before) {
-				return fmt.Errorf("success is %v, errors of cause %s were %v and are %v; the log ends:\n%s",
-					success, f.cause, errorsOf(before), errorsOf(m), tail(e.runs[len(e.runs)-1].log, 5))
+			success, _ := m.of("intranet_collector_success", platform)
+			if success == 1 {
+				before = m
 			}
 			for _, difference := range differences(m.measures(platform), before.measures(platform)) {
 				t.Errorf("after the fault: %s", difference)
+			}
+			if n := errorsOf(m); success != 0 || n < most {
+				return fmt.Errorf("success is %v, %v errors have the cause %s, want %v; the log ends:\n%s", success, n, f.cause, most, tail(e.runs[len(e.runs)-1].log, 5))
 			}
 			return nil
 		})
@@ -265,6 +275,7 @@ func (e *exporter) keepsNumbers(t *testing.T, platform string, f fault) {
 }
 
 func wikiFaultsKeepNumbers(t *testing.T, i *intranet) {
+	t.Parallel()
 	w := i.wiki.serve(t)
 	e := newExporter(t, setup{wiki: w})
 	e.equalsTruth(t)
@@ -293,6 +304,7 @@ func wikiFaultsKeepNumbers(t *testing.T, i *intranet) {
 }
 
 func portalFaultsKeepNumbers(t *testing.T, i *intranet) {
+	t.Parallel()
 	p := i.portal.copy(t)
 	e := newExporter(t, setup{portal: p})
 	e.equalsTruth(t)
@@ -320,6 +332,8 @@ func accountsJoinLeaveReturn(t *testing.T, i *intranet) {
 			e.equalsTruth(t)
 		})
 	}
+	// What a guest did stays uncounted when the guest's account is gone, and SQL could not tell it any more.
+	const people = `kind = 'employee' AND login LIKE 'u%'`
 	ago := time.Now().Add(-30 * time.Minute).UTC().Truncate(time.Second)
 	check("join", func() {
 		p.exec(t, p.db, `INSERT INTO users SELECT 200000 + i, 'new.' || i, '', 'employee', true, now() FROM generate_series(1, 100) i`)
@@ -328,8 +342,8 @@ func accountsJoinLeaveReturn(t *testing.T, i *intranet) {
 		w.importPages(t, []wikiPage{{title: titleWord + " of the newcomer", revisions: []revision{{ago, "Newcomer Oeverzwaluw", "Hello."}}}})
 	})
 	check("leave", func() {
-		p.exec(t, p.db, `CREATE TABLE left_users AS SELECT * FROM users WHERE id % 7 = 0`)
-		p.exec(t, p.db, `DELETE FROM users WHERE id % 7 = 0`)
+		p.exec(t, p.db, `CREATE TABLE left_users AS SELECT * FROM users WHERE id % 7 = 0 AND `+people)
+		p.exec(t, p.db, `DELETE FROM users WHERE id % 7 = 0 AND `+people)
 		p.exec(t, p.db, `UPDATE users SET active = false WHERE id % 11 = 0`)
 		w.sql(t, `INSERT INTO ipblocks (ipb_address, ipb_user, ipb_by_actor, ipb_reason_id, ipb_timestamp, ipb_auto, ipb_anon_only, ipb_create_account,
 			ipb_enable_autoblock, ipb_expiry, ipb_range_start, ipb_range_end, ipb_sitewide)
@@ -341,15 +355,16 @@ func accountsJoinLeaveReturn(t *testing.T, i *intranet) {
 		w.sql(t, `DELETE FROM ipblocks WHERE ipb_user = (SELECT user_id FROM user WHERE user_name LIKE 'Newcomer %')`)
 	})
 	e.keepsNumbers(t, "portal", fault{"more than half of the accounts gone", "bad_response",
-		func() { p.exec(t, p.db, `DELETE FROM users WHERE id % 10 > 2`) }, func() {}})
+		func() { p.exec(t, p.db, `DELETE FROM users WHERE id % 10 > 2 AND `+people) }, func() {}})
 }
 
 func brokenConfigChangesNothing(t *testing.T, i *intranet) {
+	t.Parallel()
 	e := newExporter(t, setup{wiki: i.wiki.serve(t), limit: 1})
 	breached := func(want float64) {
 		t.Helper()
 		eventually(t, time.Minute, func() error {
-			name := `intranet_kpi_breached{condition="below",kpi="pages_created_weekly",kpi_owner="intranet-manager",objective="knowledge_sharing",platform="wiki",severity="warning"}`
+			name := `intranet_kpi_breached{condition="below",kpi="pages_created_weekly",kpi_owner="communications",objective="knowledge_sharing",platform="wiki",severity="warning"}`
 			if got, ok := e.scrape(t)[name]; !ok || got != want {
 				return fmt.Errorf("%s is %v, want %v", name, got, want)
 			}

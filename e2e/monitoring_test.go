@@ -77,8 +77,6 @@ func (m *monitoring) alertmanagerConfig(t *testing.T, dir string) string {
 			return []string{}
 		case "smtp_smarthost", "smarthost":
 			return m.mails.address
-		case "smtp_require_tls", "require_tls":
-			return false
 		case "smtp_auth_username", "smtp_auth_password", "smtp_auth_password_file", "auth_username", "auth_password", "auth_password_file", "http_config":
 			return nil
 		case "url":
@@ -92,6 +90,7 @@ func (m *monitoring) alertmanagerConfig(t *testing.T, dir string) string {
 		}
 		return value
 	})
+	config["global"].(map[string]any)["smtp_require_tls"] = false
 	out, err := yaml.Marshal(config)
 	if err != nil {
 		t.Fatal(err)

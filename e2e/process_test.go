@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,6 +29,19 @@ type process struct {
 	quit syscall.Signal // what ends it in good order
 }
 
+// starts runs functions on one thread that never ends: Pdeathsig is sent at the end of the thread that
+// started a process, not of the whole test.
+var starts = func() chan<- func() {
+	c := make(chan func())
+	go func() {
+		runtime.LockOSThread()
+		for f := range c {
+			f()
+		}
+	}()
+	return c
+}()
+
 // start runs a server until the test ends. What it writes goes to a file whose end is shown if the test fails.
 func start(t *testing.T, name string, cmd *exec.Cmd) *process {
 	t.Helper()
@@ -43,7 +57,9 @@ func start(t *testing.T, name string, cmd *exec.Cmd) *process {
 	}
 	cmd.SysProcAttr.Setpgid = true
 	cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL // when the test itself is killed or interrupted
-	if err := cmd.Start(); err != nil {
+	started := make(chan error)
+	starts <- func() { started <- cmd.Start() }
+	if err := <-started; err != nil {
 		t.Fatalf("start %s: %s", name, err)
 	}
 	go func() {
@@ -57,7 +73,7 @@ func start(t *testing.T, name string, cmd *exec.Cmd) *process {
 	t.Cleanup(func() {
 		p.stop(p.quit)
 		if t.Failed() {
-			t.Logf("the end of %s's log:\n%s", name, tail(p.log, 40))
+			t.Logf("the end of %s's log:\n%s", name, tail(p.log, 20))
 		}
 	})
 	return p
@@ -118,7 +134,7 @@ func (p *process) listening(t *testing.T, address string) {
 	t.Helper()
 	eventually(t, 60*time.Second, func() error {
 		if p.ended() {
-			t.Fatalf("%s ended:\n%s", p.name, tail(p.log, 40))
+			t.Fatalf("%s ended (%s):\n%s", p.name, p.cmd.ProcessState, tail(p.log, 20))
 		}
 		c, err := net.DialTimeout("tcp", address, time.Second)
 		if err != nil {

@@ -27,7 +27,7 @@ const (
 	exporterAccount = "Kpi exporter"
 )
 
-//go:embed testdata/LocalSettings.php.tmpl
+//go:embed testdata/LocalSettings.php
 var localSettings string
 
 // A wiki is a MediaWiki in a folder of its own.
@@ -207,7 +207,10 @@ type proxy struct {
 func newProxy(t *testing.T, upstream string) *proxy {
 	target := &url.URL{Scheme: "http", Host: upstream}
 	p := &proxy{}
-	forward := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target); r.SetXForwarded() }}
+	forward := &httputil.ReverseProxy{
+		Rewrite:      func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
+	}
 	p.url = serveHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked := r.URL.Query()
 		p.mu.Lock()
