@@ -195,16 +195,18 @@ func (e *exporter) polledSince(t *testing.T, platform string, since time.Time) {
 	})
 }
 
-// listed waits until each platform's accounts were listed after now, in a poll that succeeded.
+// listed waits until each platform's accounts and pages were listed after now, in polls that succeeded.
 func (e *exporter) listed(t *testing.T) {
 	t.Helper()
 	now := time.Now()
 	for _, platform := range e.platforms() {
 		eventually(t, 2*time.Minute, func() error {
 			m := e.scrape(t)
-			at := m.at("intranet_collector_data_timestamp_seconds", platform, "account")
-			if polled := m.at("intranet_collector_last_success_timestamp_seconds", platform, ""); at.Before(now) || polled.Before(at) {
-				return fmt.Errorf("the accounts of %s were listed at %s, and the last successful poll was at %s", platform, at, polled)
+			polled := m.at("intranet_collector_last_success_timestamp_seconds", platform, "")
+			for _, basis := range []string{"account", "reading"} {
+				if at := m.at("intranet_collector_data_timestamp_seconds", platform, basis); at.Before(now) || polled.Before(at) {
+					return fmt.Errorf("%s: the data time of %s is %s, and the last successful poll was at %s", platform, basis, at, polled)
+				}
 			}
 			return nil
 		})
