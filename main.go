@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web/kingpinflag"
 
+	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/internal/app"
 	"github.com/intranet-exporter/intranet_exporter/internal/logging"
 )
@@ -46,7 +48,11 @@ func run(ctx context.Context, args []string) int {
 	serve.Flag("web.enable-lifecycle", "Reload the config file upon POST /-/reload.").BoolVar(&options.EnableLifecycle)
 	serve.Flag("web.max-requests", "Scrapes at the same time; 0 is any number.").Default("40").IntVar(&options.MaxRequests)
 
-	check := cmd.Command("check", "Check the config file, without asking any platform.")
+	check := cmd.Command("check", "Check the config file, and say in words what was agreed.")
+	var checkOptions app.CheckOptions
+	check.Flag("live", "Poll each platform once too: rights, measures, KPI values; nothing is kept.").BoolVar(&checkOptions.Live)
+	check.Flag("against", "File that is in force now: say what the edit costs.").StringVar(&checkOptions.Against)
+	check.Flag("format", "How to print it.").Default("text").EnumVar(&checkOptions.Format, "text", "json")
 
 	poll := cmd.Command("poll", "Poll once and print the measures; nothing is kept.")
 	platform := poll.Flag("platform", "Only the platform of this name.").String()
@@ -60,19 +66,24 @@ func run(ctx context.Context, args []string) int {
 	logger, libraries := logging.New(os.Stderr, logConfig)
 	slog.SetDefault(libraries)
 
+	console := app.NewConsole(collector.Types, logger)
+
 	switch command {
 	case serve.FullCommand():
 		_ = level.Info(logger).Log("msg", "Starting intranet_exporter", "version", version.Info())
 		options.ConfigFile, options.Logger, options.Libraries = *configFile, logger, libraries
 		err = app.Serve(ctx, options)
 	case check.FullCommand():
-		err = app.Check(*configFile, os.Stdout)
+		err = console.Check(ctx, *configFile, checkOptions)
 	case poll.FullCommand():
-		err = app.Poll(ctx, *configFile, *platform, *format, os.Stdout, logger)
+		err = console.Poll(ctx, *configFile, *platform, *format)
 	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	if err == nil {
+		return 0
 	}
-	return 0
+	fmt.Fprintln(os.Stderr, err)
+	if _, usage := errors.AsType[app.UsageError](err); usage {
+		return 2
+	}
+	return 1
 }

@@ -1,9 +1,7 @@
 package app
 
 import (
-	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -226,41 +224,5 @@ func TestExternalURL(t *testing.T) {
 		case tc.want != "" && (err != nil || u.String() != tc.want):
 			t.Errorf("%q on %q: %v, %v; want %s", tc.flag, tc.listen, u, err, tc.want)
 		}
-	}
-}
-
-func TestCheck(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "intranet.yml")
-	for _, tc := range []struct{ config, out, err string }{
-		{valid, "is valid: platforms 1, objectives 1, KPIs 1.", ""},
-		{valid, "below 25 for 24h0m0s; then: Ask three departments for one page each.", ""},
-		{strings.Replace(valid, "review: 2099-01-15", "review: 2020-01-15", 1), "warning: " + file + ":14", ""},
-		{strings.Replace(valid, "measure: pages_created", "measure: page_views", 1), "", file + ":10: "},
-	} {
-		if err := os.WriteFile(file, []byte(tc.config), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		var out bytes.Buffer
-		err := Check(file, &out)
-		if !strings.Contains(out.String(), tc.out) || !strings.Contains(fmt.Sprint(err), tc.err) || (err != nil) != (tc.err != "") {
-			t.Errorf("got %q, %v; want %q, %q", out.String(), err, tc.out, tc.err)
-		}
-	}
-}
-
-func TestPoll(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "intranet.yml")
-	if err := os.WriteFile(file, []byte(valid), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	if err := Poll(t.Context(), file, "", "metrics", &out, log.NewNopLogger()); err != errPoll {
-		t.Error(err)
-	}
-	if !strings.Contains(out.String(), `intranet_collector_errors_total{cause="unavailable",platform="wiki"} 1`) {
-		t.Error(out.String())
-	}
-	if err := Poll(t.Context(), file, "portal", "table", &out, log.NewNopLogger()); err == nil || !strings.HasSuffix(err.Error(), `has no platform "portal"; it has wiki`) {
-		t.Error(err)
 	}
 }

@@ -4,85 +4,146 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
-	"github.com/go-kit/log"
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/intranet-exporter/intranet_exporter/config"
 	"github.com/intranet-exporter/intranet_exporter/internal/exposition"
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
+	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 	"github.com/intranet-exporter/intranet_exporter/internal/poll"
 )
 
-// errPoll says that a platform could not be polled; why was logged.
-var errPoll = errors.New("not every platform told all that was due")
+var (
+	// errPoll says that a platform could not be polled; why was said.
+	errPoll = errors.New("not every platform told all that was due")
 
-// Poll polls the named platform, or all for "", once and in memory, and writes the outcome to out as a table
-// or as metrics. It returns an error if anything that was due failed.
-func Poll(ctx context.Context, file, platform, format string, out io.Writer, logger log.Logger) error {
-	var p *poll.Poller
-	cfg, err := load(file, func(platform, code string) { p.CountRequest(platform, code) })
+	errInterrupted = errors.New("interrupted; nothing of the poll is kept")
+)
+
+// Poll polls the named platform, or all for "", once and in memory, and writes the outcome as a table or as
+// metrics. It returns an error if anything that was due failed.
+func (c Console) Poll(ctx context.Context, file, platform, format string) error {
+	s, err := c.open(file)
 	if err != nil {
 		return err
 	}
 	if platform != "" {
-		var names []string
-		for _, c := range cfg.Platforms {
-			names = append(names, c.Name)
+		if err := s.only(platform); err != nil {
+			return err
 		}
-		if !slices.Contains(names, platform) {
-			return fmt.Errorf("%s has no platform %q; it has %s", file, platform, strings.Join(names, ", "))
-		}
-		cfg.Platforms = slices.DeleteFunc(cfg.Platforms, func(c *config.Platform) bool { return c.Name != platform })
 	}
-	p = poll.New(nil, []byte("kept nowhere"), logger, func() {})
-	p.Configure(cfg)
-	p.Once(ctx)
-	statuses := p.Statuses()
+	statuses := s.poll(ctx)
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
 	if format == "metrics" {
-		err = writeMetrics(out, cfg, statuses)
+		if err := c.metrics(s.cfg, statuses); err != nil {
+			return err
+		}
 	} else {
-		err = writeTable(out, statuses)
+		c.values(statuses)
 	}
-	if err == nil && slices.ContainsFunc(statuses, func(s poll.Status) bool { return !s.Success }) {
-		err = errPoll
-	}
-	return err
+	return outcome(statuses)
 }
 
-func writeMetrics(out io.Writer, cfg *config.Config, statuses []poll.Status) error {
+// A session is a config file and what polls its platforms once. All of it is in memory.
+type session struct {
+	Console
+	cfg     *config.Config
+	poller  *poll.Poller
+	watches []*watch // in the order of the config file
+}
+
+func (c Console) open(file string) (*session, error) {
+	s := &session{Console: c}
+	logger := c.Logger
+	if c.Interactive {
+		logger = onOwnLine(c.Err, logger)
+	}
+	s.poller = poll.New(nil, []byte("kept nowhere"), logger, func() {})
+	var err error
+	s.cfg, err = load(file, c.Types, s.poller.CountRequest)
+	return s, err
+}
+
+// only leaves out all platforms but one, and the KPIs of the others.
+func (s *session) only(platform string) error {
+	var names []string
+	for _, p := range s.cfg.Platforms {
+		names = append(names, p.Name)
+	}
+	if !slices.Contains(names, platform) {
+		return UsageError(fmt.Sprintf("there is no platform %q; there is %s", platform, strings.Join(names, ", ")))
+	}
+	s.cfg.Platforms = slices.DeleteFunc(s.cfg.Platforms, func(p *config.Platform) bool { return p.Name != platform })
+	for _, o := range s.cfg.Objectives {
+		o.KPIs = slices.DeleteFunc(o.KPIs, func(k *config.KPI) bool { return k.Platform != platform })
+	}
+	return nil
+}
+
+// poll polls every platform once, and tells who waits how far it is.
+func (s *session) poll(ctx context.Context) []poll.Status {
+	for _, p := range s.cfg.Platforms {
+		w := &watch{Collector: p.Collector, platform: p}
+		p.Collector = w
+		s.watches = append(s.watches, w)
+	}
+	s.poller.Configure(s.cfg)
+	if s.Interactive {
+		defer s.report()()
+	}
+	s.poller.Once(ctx)
+	return s.poller.Statuses()
+}
+
+// outcome is an error if anything that was due failed.
+func outcome(statuses []poll.Status) error {
+	if slices.ContainsFunc(statuses, func(s poll.Status) bool { return !s.Success }) {
+		return errPoll
+	}
+	return nil
+}
+
+// states are the KPIs as they would be exposed after a first poll.
+func states(now time.Time, cfg *config.Config, statuses []poll.Status) ([]kpi.State, error) {
 	engine, _, err := kpi.Open(nil)
+	if err != nil {
+		return nil, err
+	}
+	engine.Configure(cfg.KPIs())
+	return engine.Update(now, sources(statuses)), nil
+}
+
+func (c Console) metrics(cfg *config.Config, statuses []poll.Status) error {
+	now := time.Now()
+	kpis, err := states(now, cfg, statuses)
 	if err != nil {
 		return err
 	}
-	engine.Configure(cfg.KPIs())
-	now := time.Now()
-	states := engine.Update(now, sources(statuses))
-	for _, family := range exposition.Build(now, statuses, states, cfg, &url.URL{}) {
-		if _, err := expfmt.MetricFamilyToText(out, family); err != nil {
+	for _, family := range exposition.Build(now, statuses, kpis, cfg, &url.URL{}) {
+		if _, err := expfmt.MetricFamilyToText(c.Out, family); err != nil {
 			return fmt.Errorf("write metrics: %w", err)
 		}
 	}
 	return nil
 }
 
-func writeTable(out io.Writer, statuses []poll.Status) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "PLATFORM\tMEASURE\tWINDOW\tVALUE\tBASIS\tDATA UNTIL")
+func (c Console) values(statuses []poll.Status) {
+	rows := [][]string{{"PLATFORM", "MEASURE", "WINDOW", "VALUE", "BASIS", "DATA UNTIL"}}
 	for _, s := range statuses {
 		for _, v := range s.Snapshot.Values {
-			name := v.Measure
-			if v.Label != "" {
-				name += "." + v.Label
-			}
-			_, _ = fmt.Fprintf(w, "%s\t%s\t%s\t%.6g\t%s\t%s\n", s.Platform.Name, name, v.Window, v.Value, v.Basis, v.AsOf.UTC().Format(time.RFC3339))
+			rows = append(rows, []string{
+				s.Platform.Name, measure.Ref{Measure: v.Measure, Label: v.Label}.String(), v.Window.String(),
+				strconv.FormatFloat(v.Value, 'f', -1, 64), string(v.Basis), v.AsOf.UTC().Format(time.RFC3339),
+			})
 		}
 	}
-	return w.Flush()
+	c.table(rows...)
 }

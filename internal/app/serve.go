@@ -19,6 +19,7 @@ import (
 	"github.com/go-kit/log/level"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
+	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/config"
 	"github.com/intranet-exporter/intranet_exporter/internal/exposition"
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
@@ -153,7 +154,7 @@ func externalURL(flag string, listen []string) (*url.URL, error) {
 func (s *server) reload() error {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
-	cfg, err := load(s.ConfigFile, s.poller.CountRequest)
+	cfg, err := load(s.ConfigFile, collector.Types, s.poller.CountRequest)
 	if err != nil {
 		return err
 	}
