@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,10 @@ func run(ctx context.Context, args []string) int {
 	serve.Flag("web.enable-lifecycle", "Reload the config file upon POST /-/reload.").BoolVar(&options.EnableLifecycle)
 	serve.Flag("web.max-requests", "Scrapes at the same time; 0 is any number.").Default("40").IntVar(&options.MaxRequests)
 
+	initialise := cmd.Command("init", "Write a config file to begin with; asks on a terminal.")
+	types := initialise.Flag("platform", "Type of a platform, such as mediawiki; one flag for each platform.").Strings()
+	output := initialise.Flag("output", "File to write; left out, that of --config.file.").Short('o').String()
+
 	check := cmd.Command("check", "Check the config file, and say in words what was agreed.")
 	var checkOptions app.CheckOptions
 	check.Flag("live", "Poll each platform once too: rights, measures, KPI values; nothing is kept.").BoolVar(&checkOptions.Live)
@@ -73,6 +78,8 @@ func run(ctx context.Context, args []string) int {
 		_ = level.Info(logger).Log("msg", "Starting intranet_exporter", "version", version.Info())
 		options.ConfigFile, options.Logger, options.Libraries = *configFile, logger, libraries
 		err = app.Serve(ctx, options)
+	case initialise.FullCommand():
+		err = console.Init(cmp.Or(*output, *configFile), *types)
 	case check.FullCommand():
 		err = console.Check(ctx, *configFile, checkOptions)
 	case poll.FullCommand():
