@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -110,6 +111,26 @@ func TestCheckLive(t *testing.T) {
 	var usage UsageError
 	if err := newStand().Check(t.Context(), write(t, agreed), CheckOptions{Live: true, Format: "json"}); !errors.As(err, &usage) {
 		t.Error(err)
+	}
+}
+
+// docs/commands.md is the contract of check --format=json.
+func TestEveryKeyIsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/commands.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []any{report{}, problem{}, platformReport{}, measureReport{}, kpiReport{}, limitReport{}} {
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(v)) {
+			key, optional, _ := strings.Cut(field.Tag.Get("json"), ",")
+			want := "`" + key + "`"
+			if optional != "" {
+				want += "*"
+			}
+			if !strings.Contains(string(text), want) {
+				t.Errorf("it does not have %s", want)
+			}
+		}
 	}
 }
 
