@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"database/sql"
@@ -10,6 +11,7 @@ import (
 	"hash/maphash"
 	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -27,6 +29,7 @@ import (
 type sqlConfig struct {
 	Driver           string                  `yaml:"driver"`
 	DSNFile          string                  `yaml:"dsn_file"`
+	TimeZone         string                  `yaml:"time_zone"`
 	Retention        model.Duration          `yaml:"retention"`
 	StatementTimeout model.Duration          `yaml:"statement_timeout"`
 	Overlap          model.Duration          `yaml:"overlap"`
@@ -48,8 +51,10 @@ type sqlReadingConfig struct {
 // A sqlCollector reads a database. Each method opens a connection of its own, so that a new password, or a
 // right that was taken away, is noticed at once, and nothing stays open between polls.
 type sqlCollector struct {
+	driver      sqlDriver
 	dsnFile     string
-	timeout     time.Duration // of one statement
+	zone        *time.Location // of times that have none; nil = not said
+	timeout     time.Duration  // of one statement
 	onRequest   func(code string)
 	now         func() time.Time
 	description Description
@@ -84,6 +89,7 @@ func newSQL(decode func(any) error, o Options) (Collector, error) {
 		return nil, err
 	}
 	c := &sqlCollector{
+		driver:    sqlDrivers[cfg.Driver],
 		dsnFile:   cfg.DSNFile,
 		timeout:   time.Duration(cfg.StatementTimeout),
 		onRequest: o.OnRequest,
@@ -107,7 +113,11 @@ func newSQL(decode func(any) error, o Options) (Collector, error) {
 	if c.now == nil {
 		c.now = time.Now
 	}
-	if err := errors.Join(cfg.check(), c.addAccounts(cfg, o.Profile), c.addEvents(cfg), c.addReadings(cfg)); err != nil {
+	err := cfg.check()
+	if c.driver.name == "" {
+		return nil, err // What is a query depends on the driver.
+	}
+	if err := errors.Join(err, c.addZone(cfg), c.addAccounts(cfg, o.Profile), c.addEvents(cfg), c.addReadings(cfg)); err != nil {
 		return nil, err
 	}
 	c.description.Undelivered = undeliveredBySQL(c.description)
@@ -116,8 +126,8 @@ func newSQL(decode func(any) error, o Options) (Collector, error) {
 
 func (cfg sqlConfig) check() error {
 	var problems []error
-	if cfg.Driver != "postgres" {
-		problems = append(problems, sqlKeyError("driver", "%q is not a driver; write postgres", cfg.Driver))
+	if _, ok := sqlDrivers[cfg.Driver]; !ok {
+		problems = append(problems, sqlKeyError("driver", "%q is not a driver (drivers: %s)", cfg.Driver, listed(slices.Sorted(maps.Keys(sqlDrivers)))))
 	}
 	if cfg.DSNFile == "" {
 		problems = append(problems, sqlKeyError("dsn_file", "is missing; write the name of the file that holds the connection string"))
@@ -135,14 +145,34 @@ func (cfg sqlConfig) check() error {
 func (cfg sqlConfig) definition() string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q %q %q", cfg.Driver, cfg.DSNFile, cfg.Accounts)
+	if cfg.TimeZone != "" {
+		fmt.Fprintf(h, " %q", cfg.TimeZone)
+	}
 	for _, kind := range slices.Sorted(maps.Keys(cfg.Events)) {
 		fmt.Fprintf(h, " %q %q", kind, cfg.Events[kind])
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+func (c *sqlCollector) addZone(cfg sqlConfig) (err error) {
+	switch {
+	case cfg.TimeZone == "":
+		return nil
+	case !c.driver.zoned:
+		return sqlKeyError("time_zone", "is not for driver %s; say in the query AT TIME ZONE '%s'", cfg.Driver, cfg.TimeZone)
+	case cfg.TimeZone == "Local":
+		err = errors.New("depends on the machine")
+	default:
+		c.zone, err = time.LoadLocation(cfg.TimeZone)
+	}
+	if err != nil {
+		return sqlKeyError("time_zone", "%q is not a time zone; write a name such as Europe/Amsterdam or UTC", cfg.TimeZone)
+	}
+	return nil
+}
+
 func (c *sqlCollector) addAccounts(cfg sqlConfig, wanted []string) error {
-	columns := selectList(cfg.Accounts)
+	columns := c.driver.selectList(cfg.Accounts)
 	var fields []string
 	for _, name := range columns {
 		if field, ok := strings.CutPrefix(name, "profile."); ok {
@@ -158,7 +188,7 @@ func (c *sqlCollector) addAccounts(cfg sqlConfig, wanted []string) error {
 	if cfg.Accounts == "" {
 		return errors.Join(problems...)
 	}
-	if err := errors.Join(append(problems, checkSQL("accounts", cfg.Accounts, false))...); err != nil {
+	if err := errors.Join(append(problems, c.driver.checkQuery("accounts", cfg.Accounts, false))...); err != nil {
 		return err
 	}
 	if wanted == nil {
@@ -204,7 +234,7 @@ func (c *sqlCollector) addEvents(cfg sqlConfig) error {
 			continue
 		}
 		q := sqlQuery{"events." + string(kind), text}
-		problems = append(problems, checkSQL(q.name, text, true))
+		problems = append(problems, c.driver.checkQuery(q.name, text, true))
 		c.events = append(c.events, sqlEvents{sqlQuery: q, kind: kind})
 		c.description.Events = append(c.description.Events, EventSource{Kind: kind, Source: q.name, Memory: time.Duration(cfg.Retention)})
 		c.add(q, true, "everything")
@@ -220,7 +250,7 @@ func (c *sqlCollector) addReadings(cfg sqlConfig) error {
 	var problems []error
 	for i, r := range cfg.Readings {
 		key := fmt.Sprintf("readings[%d]", i)
-		problems = append(problems, checkSQL(key+".query", r.Query, false))
+		problems = append(problems, c.driver.checkQuery(key+".query", r.Query, false))
 		ref, unit, err := r.measure(key)
 		if err != nil {
 			problems = append(problems, err)
@@ -312,7 +342,7 @@ func undeliveredBySQL(d Description) map[string]string {
 // Describe says what the queries deliver.
 func (c *sqlCollector) Describe() Description { return c.description }
 
-// Probe has each query planned but not run: that is when PostgreSQL checks the rights.
+// Probe has each query planned but not run: that is when the database checks the rights.
 func (c *sqlCollector) Probe(ctx context.Context) (Access, error) {
 	access := Access{Granted: map[string]bool{}}
 	db, err := c.connect(ctx)
@@ -339,13 +369,17 @@ func (c *sqlCollector) Probe(ctx context.Context) (Access, error) {
 }
 
 func (c *sqlCollector) plan(ctx context.Context, db *sql.DB, q sqlQuery) error {
-	var args []any
+	var bounds []any
 	if strings.HasPrefix(q.name, "events.") {
-		args = []any{c.now(), c.now()}
+		bounds = c.bounds(c.now(), c.now())
 	}
-	q.text = postgresPlan + q.text
+	q.text = "EXPLAIN " + q.text
 	return c.transaction(ctx, db, q, func(tx *sql.Tx) error {
-		return c.rows(ctx, tx, q, postgresPlanColumns, args, func(sqlRow) error { return nil })
+		return c.run(ctx, tx, q, bounds, func(rows *sql.Rows) error {
+			for rows.Next() { // The server may find a mistake as late as here.
+			}
+			return nil
+		})
 	})
 }
 
@@ -418,19 +452,38 @@ func (c *sqlCollector) Events(ctx context.Context, from, to time.Time, emit func
 	defer func() { _ = db.Close() }()
 	return c.transaction(ctx, db, sqlQuery{name: "events"}, func(tx *sql.Tx) error {
 		for _, q := range c.events {
-			err := c.rows(ctx, tx, q.sqlQuery, sqlEventColumns, []any{from, to}, func(row sqlRow) error {
-				e := Event{Kind: q.kind, At: row.moment("at"), Actor: row.text("account")}
-				if e.At.Before(from) || !e.At.Before(to) {
-					return errors.New("returned a time outside the bounds that it was given; it must say at >= $1 AND at < $2")
-				}
-				emit(e)
-				return nil
-			})
-			if err != nil {
+			if err := c.eventsOf(ctx, tx, q, from, to, emit); err != nil {
 				return err
 			}
 		}
 		return nil
+	})
+}
+
+// bounds are $1 and $2.
+func (c *sqlCollector) bounds(from, to time.Time) []any {
+	return []any{c.driver.bound(from, c.zone), c.driver.bound(to, c.zone)}
+}
+
+func (c *sqlCollector) eventsOf(ctx context.Context, tx *sql.Tx, q sqlEvents, from, to time.Time, emit func(Event)) error {
+	found := false
+	err := c.rows(ctx, tx, q.sqlQuery, sqlEventColumns, c.bounds(from, to), func(row sqlRow) error {
+		found = true
+		e := Event{Kind: q.kind, At: row.moment("at"), Actor: row.text("account")}
+		if e.At.Before(from) || !e.At.Before(to) {
+			return errors.New("returned a time outside the bounds that it was given; it must say at >= $1 AND at < $2")
+		}
+		emit(e)
+		return nil
+	})
+	if err != nil || found || c.driver.unixTime == "" {
+		return err
+	}
+	// Nothing happened, or the column is a number: compared with the text of a time, it finds nothing either.
+	// Numbers as bounds find Unix seconds and milliseconds since 1971, and no time that is written otherwise.
+	return c.rows(ctx, tx, q.sqlQuery, sqlEventColumns, []any{31_536_000, 10_000_000_000_000}, func(sqlRow) error {
+		return fmt.Errorf("compares a number with the text of a time, and so finds nothing; "+
+			"for Unix seconds write at >= %s($1) AND at < %[1]s($2)", c.driver.unixTime)
 	})
 }
 
@@ -490,13 +543,17 @@ func (c *sqlCollector) reading(ctx context.Context, db *sql.DB, q sqlReading) (f
 }
 
 func (c *sqlCollector) connect(ctx context.Context) (*sql.DB, error) {
-	db, err := openPostgres(c.dsnFile)
+	dsn, err := os.ReadFile(c.dsnFile)
 	if err != nil {
-		return nil, err
+		return nil, cause.Errorf(cause.Other, "dsn_file: %w", err)
+	}
+	db, err := c.driver.open(strings.TrimSpace(string(dsn)), c.zone)
+	if err != nil || len(bytes.TrimSpace(dsn)) == 0 {
+		return nil, cause.Errorf(cause.Other, "dsn_file: %s does not hold %s", c.dsnFile, c.driver.dsn)
 	}
 	if err := db.PingContext(ctx); err != nil {
 		_ = db.Close()
-		return nil, c.failed(ctx, sqlQuery{name: "connect"}, err)
+		return nil, c.failed(ctx, sqlQuery{name: "connect to " + c.driver.name}, err)
 	}
 	return db, nil
 }
@@ -508,7 +565,7 @@ func (c *sqlCollector) transaction(ctx context.Context, db *sql.DB, q sqlQuery, 
 		return c.failed(ctx, q, err)
 	}
 	defer func() { _ = tx.Rollback() }() // Nothing was written.
-	if _, err := tx.ExecContext(ctx, postgresSettings, strconv.FormatInt(c.timeout.Milliseconds(), 10)); err != nil {
+	if _, err := tx.ExecContext(ctx, c.driver.settings(c.timeout, c.zone)); err != nil {
 		return c.failed(ctx, q, err)
 	}
 	return do(tx)
@@ -518,10 +575,10 @@ func (c *sqlCollector) transaction(ctx context.Context, db *sql.DB, q sqlQuery, 
 type sqlSort string
 
 const (
-	sqlText    sqlSort = "text, a whole number or a uuid"
+	sqlText    sqlSort = "text"
 	sqlBoolean sqlSort = "boolean"
-	sqlMoment  sqlSort = "timestamp with time zone"
-	sqlNumber  sqlSort = "a number"
+	sqlMoment  sqlSort = "moment"
+	sqlNumber  sqlSort = "number"
 )
 
 // A sqlColumn is one that a query may give.
@@ -547,7 +604,44 @@ func (r sqlRow) moment(name string) time.Time {
 }
 
 // rows runs q and calls each with every row as it arrives; the row is used again for the next one.
-func (c *sqlCollector) rows(ctx context.Context, tx *sql.Tx, q sqlQuery, columns []sqlColumn, args []any, each func(sqlRow) error) (err error) {
+func (c *sqlCollector) rows(ctx context.Context, tx *sql.Tx, q sqlQuery, columns []sqlColumn, bounds []any, each func(sqlRow) error) error {
+	return c.run(ctx, tx, q, bounds, func(rows *sql.Rows) error {
+		types, err := rows.ColumnTypes()
+		if err != nil {
+			return c.failed(ctx, q, err)
+		}
+		given, err := c.match(types, columns)
+		if err != nil {
+			return q.mistake(err)
+		}
+		row, raw, into := sqlRow{}, make([]any, len(given)), make([]any, len(given))
+		for i := range raw {
+			into[i] = &raw[i]
+		}
+		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				return c.failed(ctx, q, err)
+			}
+			clear(row)
+			for i, column := range given {
+				value, err := c.value(column, types[i].DatabaseTypeName(), raw[i])
+				if err != nil {
+					return q.mistake(err)
+				}
+				if value != nil {
+					row[column.name] = value
+				}
+			}
+			if err := each(row); err != nil {
+				return q.mistake(err)
+			}
+		}
+		return nil
+	})
+}
+
+// run has the database run q, and use read what comes.
+func (c *sqlCollector) run(ctx context.Context, tx *sql.Tx, q sqlQuery, bounds []any, use func(*sql.Rows) error) (err error) {
 	defer func() {
 		if err != nil {
 			c.onRequest("error")
@@ -555,40 +649,20 @@ func (c *sqlCollector) rows(ctx context.Context, tx *sql.Tx, q sqlQuery, columns
 			c.onRequest("ok")
 		}
 	}()
-	rows, err := tx.QueryContext(ctx, q.text, args...)
+	limited := ctx
+	if c.driver.untimed {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+	}
+	text, args := c.driver.bind(q.text, bounds)
+	rows, err := tx.QueryContext(limited, text, args...)
 	if err != nil {
 		return c.failed(ctx, q, err)
 	}
 	defer func() { _ = rows.Close() }()
-	types, err := rows.ColumnTypes()
-	if err != nil {
-		return c.failed(ctx, q, err)
-	}
-	given, err := sqlMatch(types, columns)
-	if err != nil {
-		return q.mistake(err)
-	}
-	row, raw, into := sqlRow{}, make([]any, len(given)), make([]any, len(given))
-	for i := range raw {
-		into[i] = &raw[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(into...); err != nil {
-			return c.failed(ctx, q, err)
-		}
-		clear(row)
-		for i, column := range given {
-			value, err := column.read(raw[i], types[i].DatabaseTypeName())
-			if err != nil {
-				return q.mistake(err)
-			}
-			if value != nil {
-				row[column.name] = value
-			}
-		}
-		if err := each(row); err != nil {
-			return q.mistake(err)
-		}
+	if err := use(rows); err != nil {
+		return err
 	}
 	if err := rows.Err(); err != nil {
 		return c.failed(ctx, q, err)
@@ -596,12 +670,14 @@ func (c *sqlCollector) rows(ctx context.Context, tx *sql.Tx, q sqlQuery, columns
 	return nil
 }
 
-// failed explains an error of the database. When our own time is up, that is the reason.
+// failed explains an error of the database in words of our own, as the driver's may hold the connection
+// string, and values of rows. When our own time is up, that is the reason.
 func (c *sqlCollector) failed(ctx context.Context, q sqlQuery, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s: %w", q.name, ctx.Err())
 	}
-	return postgresError(q, err)
+	why, text := c.driver.explain(q.text, err)
+	return cause.Errorf(why, "%s: %s", q.name, text)
 }
 
 // mistake blames the query: the database answered it, with something that it may not return.
@@ -609,8 +685,8 @@ func (q sqlQuery) mistake(err error) error {
 	return cause.Errorf(cause.BadResponse, "%s: %w", q.name, err)
 }
 
-// sqlMatch finds for each column of the result which one it is.
-func sqlMatch(types []*sql.ColumnType, columns []sqlColumn) ([]sqlColumn, error) {
+// match finds for each column of the result which one it is.
+func (c *sqlCollector) match(types []*sql.ColumnType, columns []sqlColumn) ([]sqlColumn, error) {
 	var given []sqlColumn
 	var names []string
 	for _, t := range types {
@@ -626,7 +702,7 @@ func sqlMatch(types []*sql.ColumnType, columns []sqlColumn) ([]sqlColumn, error)
 		case slices.Contains(names, name):
 			return nil, fmt.Errorf("column %s comes twice", name)
 		}
-		if err := checkPostgresType(columns[i], t.DatabaseTypeName()); err != nil {
+		if err := c.driver.check(columns[i], t.DatabaseTypeName()); err != nil {
 			return nil, err
 		}
 		given, names = append(given, columns[i]), append(names, name)
@@ -639,33 +715,30 @@ func sqlMatch(types []*sql.ColumnType, columns []sqlColumn) ([]sqlColumn, error)
 	return given, nil
 }
 
-// read returns a value as the column's sort has it, nil for NULL.
-func (c sqlColumn) read(value any, typ string) (any, error) {
+// value returns what came in a column as the column's sort has it, nil for NULL.
+func (c *sqlCollector) value(column sqlColumn, typ string, value any) (any, error) {
 	if value == nil {
 		switch {
-		case c.null:
+		case column.null:
 			return nil, nil
-		case c.sort == sqlNumber:
-			return nil, fmt.Errorf("column %s is NULL; where that means 0 say COALESCE(…, 0), where nothing is known return no row", c.name)
+		case column.sort == sqlNumber:
+			return nil, fmt.Errorf("column %s is NULL; where that means 0 say COALESCE(…, 0), where nothing is known return no row", column.name)
 		}
-		return nil, fmt.Errorf("column %s is NULL in a row, where it may not be", c.name)
+		return nil, fmt.Errorf("column %s is NULL in a row, where it may not be", column.name)
 	}
-	switch c.sort {
-	case sqlText:
-		if n, ok := value.(int64); ok {
-			return strconv.FormatInt(n, 10), nil
-		}
-		if typ == "BPCHAR" {
-			return strings.TrimRight(value.(string), " "), nil // Padding, which SQL ignores as well.
-		}
+	value, err := c.driver.convert(column, typ, value, c.zone)
+	if err != nil {
+		return nil, err
+	}
+	switch column.sort {
 	case sqlMoment:
 		if t, ok := value.(time.Time); !ok || t.Year() <= 1970 || t.Year() > 9999 {
-			return nil, fmt.Errorf("column %s is infinite, or outside the years 1971 to 9999, in a row; a time that is not known is NULL", c.name)
+			return nil, fmt.Errorf("column %s is infinite, or outside the years 1971 to 9999, in a row; a time that is not known is NULL", column.name)
 		}
 	case sqlNumber:
 		n, err := strconv.ParseFloat(fmt.Sprint(value), 64)
 		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
-			return nil, fmt.Errorf("column %s is not a finite number", c.name)
+			return nil, fmt.Errorf("column %s is not a finite number", column.name)
 		}
 		return n, nil
 	}

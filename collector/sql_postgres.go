@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,27 +19,23 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 )
 
-// postgresSettings hold for one transaction, so that they work through a connection pooler and nothing
-// that the role or the database has as its default can change what a query means. With row_security off,
-// PostgreSQL refuses a query from which row-level security would silently leave out rows.
-const postgresSettings = `SELECT set_config('statement_timeout', $1, true), set_config('row_security', 'off', true),
-	set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), set_config('client_encoding', 'UTF8', true)`
+var postgresDriver = sqlDriver{
+	name:     "PostgreSQL",
+	dsn:      "a connection string of PostgreSQL, such as postgres://user:password@host/database",
+	token:    sqlTokenPattern(`--[^\n]*|/\*.*?\*/`, `[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$\$.*?\$\$|"(?:[^"]|"")*"`),
+	numbered: true,
+	open:     openPostgres,
+	settings: postgresSettings,
+	bound:    func(t time.Time, _ *time.Location) any { return t },
+	check:    checkPostgresType,
+	convert:  convertPostgres,
+	explain:  explainPostgres,
+}
 
-// postgresPlan before a query has it planned and its rights checked, and not run.
-const postgresPlan = "EXPLAIN "
-
-var postgresPlanColumns = []sqlColumn{{name: "QUERY PLAN", sort: sqlText}}
-
-// openPostgres makes a handle from the connection string in dsnFile. It connects when it is first used.
-func openPostgres(dsnFile string) (*sql.DB, error) {
-	dsn, err := os.ReadFile(dsnFile)
+func openPostgres(dsn string, _ *time.Location) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, cause.Errorf(cause.Other, "dsn_file: %w", err)
-	}
-	config, err := pgx.ParseConfig(strings.TrimSpace(string(dsn)))
-	if err != nil || strings.TrimSpace(string(dsn)) == "" {
-		return nil, cause.Errorf(cause.Other, "dsn_file: %s does not hold a connection string of PostgreSQL, "+
-			"such as postgres://user:password@host/database", dsnFile)
+		return nil, err
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "intranet_exporter"
@@ -49,28 +45,31 @@ func openPostgres(dsnFile string) (*sql.DB, error) {
 	return stdlib.OpenDB(*config), nil
 }
 
-// postgresError says in words of our own why a query failed, or the connecting before it. The driver's
-// error is left out, as it may hold the connection string, and values of rows.
-func postgresError(q sqlQuery, err error) error {
+// postgresSettings hold for one transaction, so that they work through a connection pooler and nothing
+// that the role or the database has as its default can change what a query means. With row_security off,
+// PostgreSQL refuses a query from which row-level security would silently leave out rows.
+func postgresSettings(timeout time.Duration, _ *time.Location) string {
+	return fmt.Sprintf("SELECT set_config('statement_timeout', '%d', true), set_config('row_security', 'off', true), "+
+		"set_config('TimeZone', 'UTC', true), set_config('DateStyle', 'ISO', true), set_config('client_encoding', 'UTF8', true)",
+		timeout.Milliseconds())
+}
+
+func explainPostgres(query string, err error) (cause.Cause, string) {
 	var connect *pgconn.ConnectError
 	var answer *pgconn.PgError
 	connecting := errors.As(err, &connect)
 	switch {
 	case errors.As(err, &answer):
-		c, text := postgresAnswer(q, answer, connecting)
-		if connecting {
-			return cause.Errorf(c, "connect to PostgreSQL: %s (SQLSTATE %s)", text, answer.Code)
-		}
-		return cause.Errorf(c, "%s: %s (SQLSTATE %s)", q.name, text, answer.Code)
+		why, text := postgresAnswer(query, answer, connecting)
+		return why, fmt.Sprintf("%s (SQLSTATE %s)", text, answer.Code)
 	case connecting:
-		c, text := connectionLost(err)
-		return cause.Errorf(c, "connect to PostgreSQL: %s", text)
+		return connectionLost(err)
 	}
-	return cause.Errorf(cause.Unavailable, "%s: the connection to PostgreSQL was lost, or what came over it can't be read", q.name)
+	return cause.Unavailable, "the connection to PostgreSQL was lost, or what came over it can't be read"
 }
 
 // postgresAnswer explains an error that the server reported, by its SQLSTATE.
-func postgresAnswer(q sqlQuery, e *pgconn.PgError, connecting bool) (cause.Cause, string) {
+func postgresAnswer(query string, e *pgconn.PgError, connecting bool) (cause.Cause, string) {
 	switch e.Code {
 	case "3D000":
 		return cause.Auth, "there is no such database"
@@ -88,11 +87,11 @@ func postgresAnswer(q sqlQuery, e *pgconn.PgError, connecting bool) (cause.Cause
 	case "53300":
 		return cause.Unavailable, "too many connections are open"
 	case "42601":
-		return cause.BadResponse, "syntax error" + inLine(q, e)
+		return cause.BadResponse, "syntax error" + inLine(query, e)
 	case "42703":
-		return cause.BadResponse, "a column is not there" + inLine(q, e)
+		return cause.BadResponse, "a column is not there" + inLine(query, e)
 	case "42P01":
-		return cause.BadResponse, "a table or view is not there, or the user may not use its schema" + inLine(q, e)
+		return cause.BadResponse, "a table or view is not there, or the user may not use its schema" + inLine(query, e)
 	}
 	switch e.Code[:min(2, len(e.Code))] {
 	case "28":
@@ -102,15 +101,15 @@ func postgresAnswer(q sqlQuery, e *pgconn.PgError, connecting bool) (cause.Cause
 	case "22":
 		return cause.BadResponse, "the query can't work with a value that it found in the data"
 	case "42":
-		return cause.BadResponse, "the query is not valid" + inLine(q, e)
+		return cause.BadResponse, "the query is not valid" + inLine(query, e)
 	}
 	return cause.BadResponse, "the query failed"
 }
 
 // inLine says in which line of the query the server found the mistake.
-func inLine(q sqlQuery, e *pgconn.PgError) string {
+func inLine(query string, e *pgconn.PgError) string {
 	before := int(e.Position) - 1
-	if text := []rune(q.text); before >= 0 && before <= len(text) {
+	if text := []rune(query); before >= 0 && before <= len(text) {
 		return fmt.Sprintf(", in line %d of the query", strings.Count(string(text[:before]), "\n")+1)
 	}
 	return ""
@@ -166,92 +165,23 @@ func checkPostgresType(c sqlColumn, typ string) error {
 	case called == "":
 		called = strings.ToLower(typ)
 	}
-	return fmt.Errorf("column %s is %s; it must be %s", c.name, called, c.sort)
+	return fmt.Errorf("column %s is %s; it must be %s", c.name, called, postgresSorts[c.sort])
 }
 
-// sqlToken finds what matters in a query: words, quoted names, parameters, signs. Comments and texts in
-// quotes are found as a whole, so that what they hold is not taken for any of these.
-var sqlToken = regexp.MustCompile(`(?s)--[^\n]*|/\*.*?\*/|[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$\$.*?\$\$` +
-	`|"(?:[^"]|"")*"|[\pL_][\pL\pN_$]*|\$[0-9]+|::|\S`)
-
-var sqlParameter = regexp.MustCompile(`^\$[0-9]+$`)
-
-// sqlTokens returns the tokens of a query without comments; unquoted words in small letters.
-func sqlTokens(query string) []string {
-	var tokens []string
-	for _, t := range sqlToken.FindAllString(query, -1) {
-		switch {
-		case strings.HasPrefix(t, "--"), strings.HasPrefix(t, "/*"):
-		case strings.HasPrefix(t, `"`):
-			tokens = append(tokens, t)
-		default:
-			tokens = append(tokens, strings.ToLower(t))
-		}
-	}
-	return tokens
+// postgresSorts are what messages call the types that a value of each sort may have.
+var postgresSorts = map[sqlSort]string{
+	sqlText:    "text, a whole number or a uuid",
+	sqlBoolean: "boolean",
+	sqlMoment:  "timestamp with time zone",
+	sqlNumber:  "a number",
 }
 
-// checkSQL finds the mistakes that can be seen without a database.
-func checkSQL(key, query string, bounds bool) error {
-	tokens := sqlTokens(query)
-	if len(tokens) > 0 && tokens[len(tokens)-1] == ";" {
-		tokens = tokens[:len(tokens)-1]
+func convertPostgres(c sqlColumn, typ string, value any, _ *time.Location) (any, error) {
+	if n, ok := value.(int64); ok && c.sort == sqlText {
+		return strconv.FormatInt(n, 10), nil
 	}
-	switch {
-	case len(tokens) == 0:
-		return sqlKeyError(key, "is missing; write a query")
-	case tokens[0] != "select" && tokens[0] != "with":
-		return sqlKeyError(key, "must begin with SELECT or WITH")
-	case slices.Contains(tokens, ";"):
-		return sqlKeyError(key, "must be one statement")
+	if typ == "BPCHAR" {
+		return strings.TrimRight(value.(string), " "), nil // Padding, which SQL ignores as well.
 	}
-	for _, t := range tokens {
-		if sqlParameter.MatchString(t) && (!bounds || t != "$1" && t != "$2") {
-			return sqlKeyError(key, "there is no %s; only queries under events get bounds, and they are $1 and $2", t)
-		}
-	}
-	if bounds && (!slices.Contains(tokens, "$1") || !slices.Contains(tokens, "$2")) {
-		return sqlKeyError(key, "must say at >= $1 AND at < $2, so that it returns what is asked for")
-	}
-	return nil
-}
-
-// selectList names the columns that the text of a query gives. It is right where each is a plain column or
-// ends with AS and its name, and what comes is compared with it. What stands in brackets, subqueries too,
-// is skipped, so the first SELECT that is left is the query's own.
-func selectList(query string) []string {
-	var outer []string
-	depth := 0
-	for _, t := range sqlTokens(query) {
-		if t == ")" {
-			depth--
-		}
-		if depth == 0 {
-			outer = append(outer, t)
-		}
-		if t == "(" {
-			depth++
-		}
-	}
-	var names, item []string
-	for _, t := range append(outer[slices.Index(outer, "select")+1:], "from") {
-		end := t == "from" && (len(item) == 0 || item[len(item)-1] != "distinct") // IS DISTINCT FROM
-		if t != "," && !end {
-			item = append(item, t)
-			continue
-		}
-		if i := slices.Index(item, "as"); i >= 0 {
-			item = item[i+1 : min(i+2, len(item))]
-		} else if i := slices.Index(item, "::"); i >= 0 {
-			item = item[:i]
-		}
-		if len(item) > 0 {
-			names = append(names, strings.Trim(item[len(item)-1], `"`))
-		}
-		if end {
-			break
-		}
-		item = nil
-	}
-	return names
+	return value, nil
 }

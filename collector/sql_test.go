@@ -77,10 +77,10 @@ func TestSQLKeys(t *testing.T) {
 		want       string // the key and the message of each problem
 	}{
 		{"nothing", "driver:", nil, "" +
-			"driver: \"\" is not a driver; write postgres\n" +
+			"driver: \"\" is not a driver (drivers: postgres, sqlite)\n" +
 			"dsn_file: is missing; write the name of the file that holds the connection string\n" +
 			"events: there is no query; write at least one under accounts, events or readings"},
-		{"driver", "driver: mysql\ndsn_file: x\n" + login, nil, `driver: "mysql" is not a driver; write postgres`},
+		{"driver", "driver: mysql\ndsn_file: x\n" + login, nil, `driver: "mysql" is not a driver (drivers: postgres, sqlite)`},
 		{"no timeout", "driver: postgres\ndsn_file: x\nstatement_timeout: 0s\n" + login, nil, "statement_timeout: must be longer than 0"},
 		{"kind", "events: {logn: SELECT 1}", nil,
 			"events.logn: unknown kind of event (known kinds: login, page_view, page_created, page_edit, comment, reaction, search, search_without_result)"},
@@ -356,7 +356,7 @@ func TestSelectList(t *testing.T) {
 		{"SELECT 1 AS id, true AS enabled UNION ALL SELECT 2, false", []string{"id", "enabled", "false"}},
 		{"", nil},
 	} {
-		if diff := cmp.Diff(test.want, selectList(test.query)); diff != "" {
+		if diff := cmp.Diff(test.want, postgresDriver.selectList(test.query)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.query, diff)
 		}
 	}
@@ -584,7 +584,7 @@ func TestSQLNoServer(t *testing.T) {
 		want      string
 	}{
 		{"nobody there", listen(nil), cause.Unavailable, "connect to PostgreSQL: connection refused"},
-		{"hangs up", listen(func(net.Conn) {}), cause.Unavailable, "connect to PostgreSQL: the server does not answer as PostgreSQL with these settings would"},
+		{"hangs up", listen(func(c net.Conn) { _, _ = c.Read(make([]byte, 1024)) }), cause.Unavailable, "connect to PostgreSQL: the server does not answer as PostgreSQL with these settings would"},
 		{"a web server", listen(func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\njan.jansen")) }), cause.Unavailable,
 			"connect to PostgreSQL: the server does not answer as PostgreSQL with these settings would"},
 		{"no TLS", listen(func(c net.Conn) { _, _ = c.Write([]byte("N")) }) + "?sslmode=require", cause.Unavailable,
@@ -702,7 +702,7 @@ func TestSQLOwnTimeout(t *testing.T) {
 	ctx, cancel = context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
 	_, err = c.Probe(ctx)
-	checkError(t, err, cause.Timeout, "connect: context deadline exceeded")
+	checkError(t, err, cause.Timeout, "connect to PostgreSQL: context deadline exceeded")
 }
 
 // Mistakes in queries, each with what PostgreSQL answers to it, so that the table holds for the fake and
@@ -796,22 +796,24 @@ var sqlMistakes = []struct {
 	{"readings.pages", "SELECT 0.5::real AS value, now() AS as_of", []string{"value:700", "as_of:1184"}, [][]string{{"0.5", "2026-03-10 00:00:00+00"}}, ""},
 }
 
-// tellMistake makes a collector with one query and has it run.
-func tellMistake(t *testing.T, dsn, key, query string) error {
-	t.Helper()
-	section, name, _ := strings.Cut(key, ".")
-	keys := fmt.Sprintf("accounts: %q", query)
-	switch section {
+// queryKey is the part of the config with one query.
+func queryKey(key, query string) string {
+	switch section, name, _ := strings.Cut(key, "."); section {
 	case "events":
-		keys = fmt.Sprintf("events: {%s: %q}", name, query)
+		return fmt.Sprintf("events: {%s: %q}", name, query)
 	case "readings":
-		keys = fmt.Sprintf("readings: [{measure: %s, query: %q}]", name, query)
+		return fmt.Sprintf("readings: [{measure: %s, query: %q}]", name, query)
 	}
-	c := makeSQL(t, dsn, keys)
+	return fmt.Sprintf("accounts: %q", query)
+}
+
+// tell has the one query run that c was made with.
+func tell(t *testing.T, c Collector, key string) error {
+	t.Helper()
 	if _, err := c.Probe(t.Context()); err != nil {
 		t.Errorf("Probe: %v", err)
 	}
-	switch section {
+	switch section, _, _ := strings.Cut(key, "."); section {
 	case "events":
 		return c.Events(t.Context(), from, to, func(Event) {})
 	case "readings":
@@ -836,7 +838,7 @@ func TestSQLMistakes(t *testing.T) {
 				}
 				return true
 			}
-			checkError(t, tellMistake(t, f.dsn, test.key, test.query), cause.BadResponse, test.want)
+			checkError(t, tell(t, makeSQL(t, f.dsn, queryKey(test.key, test.query)), test.key), cause.BadResponse, test.want)
 		})
 	}
 }
@@ -845,7 +847,7 @@ func TestSQLMistakesReal(t *testing.T) {
 	_, reader := postgres(t)
 	for _, test := range sqlMistakes {
 		t.Run(test.query, func(t *testing.T) {
-			checkError(t, tellMistake(t, reader, test.key, test.query), cause.BadResponse, test.want)
+			checkError(t, tell(t, makeSQL(t, reader, queryKey(test.key, test.query)), test.key), cause.BadResponse, test.want)
 		})
 	}
 }
