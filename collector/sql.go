@@ -144,10 +144,7 @@ func (cfg sqlConfig) check() error {
 // definition is of what events mean and whose they are; another reading changes neither.
 func (cfg sqlConfig) definition() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q", cfg.Driver, cfg.DSNFile, cfg.Accounts)
-	if cfg.TimeZone != "" {
-		fmt.Fprintf(h, " %q", cfg.TimeZone)
-	}
+	fmt.Fprintf(h, "%q %q %q %q", cfg.Driver, cfg.DSNFile, cfg.TimeZone, cfg.Accounts)
 	for _, kind := range slices.Sorted(maps.Keys(cfg.Events)) {
 		fmt.Fprintf(h, " %q %q", kind, cfg.Events[kind])
 	}
@@ -373,12 +370,18 @@ func (c *sqlCollector) plan(ctx context.Context, db *sql.DB, q sqlQuery) error {
 	if strings.HasPrefix(q.name, "events.") {
 		bounds = c.bounds(c.now(), c.now())
 	}
-	q.text = "EXPLAIN " + q.text
+	q.text = c.driver.plan + q.text
 	return c.transaction(ctx, db, q, func(tx *sql.Tx) error {
-		return c.run(ctx, tx, q, bounds, func(rows *sql.Rows) error {
-			for rows.Next() { // The server may find a mistake as late as here.
+		return c.run(ctx, q, bounds, func(ctx context.Context, text string, args []any) error {
+			if c.driver.plan != "" {
+				_, err := tx.ExecContext(ctx, text, args...)
+				return err
 			}
-			return nil
+			statement, err := tx.PrepareContext(ctx, text)
+			if err == nil {
+				defer func() { _ = statement.Close() }()
+			}
+			return err
 		})
 	})
 }
@@ -605,10 +608,15 @@ func (r sqlRow) moment(name string) time.Time {
 
 // rows runs q and calls each with every row as it arrives; the row is used again for the next one.
 func (c *sqlCollector) rows(ctx context.Context, tx *sql.Tx, q sqlQuery, columns []sqlColumn, bounds []any, each func(sqlRow) error) error {
-	return c.run(ctx, tx, q, bounds, func(rows *sql.Rows) error {
+	return c.run(ctx, q, bounds, func(ctx context.Context, text string, args []any) error {
+		rows, err := tx.QueryContext(ctx, text, args...)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = rows.Close() }()
 		types, err := rows.ColumnTypes()
 		if err != nil {
-			return c.failed(ctx, q, err)
+			return err
 		}
 		given, err := c.match(types, columns)
 		if err != nil {
@@ -620,7 +628,7 @@ func (c *sqlCollector) rows(ctx context.Context, tx *sql.Tx, q sqlQuery, columns
 		}
 		for rows.Next() {
 			if err := rows.Scan(into...); err != nil {
-				return c.failed(ctx, q, err)
+				return err
 			}
 			clear(row)
 			for i, column := range given {
@@ -636,38 +644,29 @@ func (c *sqlCollector) rows(ctx context.Context, tx *sql.Tx, q sqlQuery, columns
 				return q.mistake(err)
 			}
 		}
-		return nil
+		return rows.Err()
 	})
 }
 
-// run has the database run q, and use read what comes.
-func (c *sqlCollector) run(ctx context.Context, tx *sql.Tx, q sqlQuery, bounds []any, use func(*sql.Rows) error) (err error) {
-	defer func() {
-		if err != nil {
-			c.onRequest("error")
-		} else {
-			c.onRequest("ok")
-		}
-	}()
-	limited := ctx
+// run binds q for do, keeps its time limit where the database does not, and explains what the database says.
+func (c *sqlCollector) run(ctx context.Context, q sqlQuery, bounds []any, do func(ctx context.Context, text string, args []any) error) error {
+	limited, cancel := ctx, func() {}
 	if c.driver.untimed {
-		var cancel context.CancelFunc
 		limited, cancel = context.WithTimeout(ctx, c.timeout)
-		defer cancel()
 	}
+	defer cancel()
 	text, args := c.driver.bind(q.text, bounds)
-	rows, err := tx.QueryContext(limited, text, args...)
-	if err != nil {
-		return c.failed(ctx, q, err)
+	err := do(limited, text, args)
+	var mistake *cause.Error
+	switch {
+	case err == nil:
+		c.onRequest("ok")
+		return nil
+	case !errors.As(err, &mistake):
+		err = c.failed(ctx, q, err)
 	}
-	defer func() { _ = rows.Close() }()
-	if err := use(rows); err != nil {
-		return err
-	}
-	if err := rows.Err(); err != nil {
-		return c.failed(ctx, q, err)
-	}
-	return nil
+	c.onRequest("error")
+	return err
 }
 
 // failed explains an error of the database in words of our own, as the driver's may hold the connection

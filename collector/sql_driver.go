@@ -2,11 +2,16 @@ package collector
 
 import (
 	"cmp"
+	"context"
+	"crypto/tls"
 	"database/sql"
+	"errors"
 	"fmt"
+	"net"
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
@@ -19,6 +24,7 @@ type sqlDriver struct {
 	token *regexp.Regexp // made by sqlTokenPattern
 
 	numbered bool   // takes $1 and $2 as they are written; else each is a question mark
+	plan     string // before a query has the rights checked and nothing run; "" = preparing the query does that
 	zoned    bool   // has times without a zone, for which time_zone says where their clock hung
 	untimed  bool   // does not end a statement at its time limit, so we must
 	unixTime string // makes Unix seconds of a bound; "" = the database refuses to compare a number with a time by itself
@@ -39,6 +45,7 @@ type sqlDriver struct {
 
 // sqlDrivers are what driver: may be.
 var sqlDrivers = map[string]sqlDriver{
+	"mariadb":  mariadbDriver,
 	"postgres": postgresDriver,
 	"sqlite":   sqliteDriver,
 }
@@ -172,4 +179,23 @@ func (d sqlDriver) selectList(query string) []string {
 		item = nil
 	}
 	return names
+}
+
+// connectionLost explains why there is no connection, or no longer one, without the address.
+func connectionLost(err error, server string) (cause.Cause, string) {
+	var errno syscall.Errno
+	var timeout net.Error
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return cause.Timeout, "no answer in time"
+	case errors.As(err, &certificate):
+		return cause.Unavailable, "the server's certificate is not trusted"
+	case errors.As(err, &dns):
+		return cause.Unavailable, "the host name can't be resolved"
+	case errors.As(err, &errno):
+		return cause.Unavailable, errno.Error()
+	}
+	return cause.Unavailable, "the connection was lost, or " + server + " with these settings would answer otherwise"
 }

@@ -1,15 +1,12 @@
 package collector
 
 import (
-	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -24,6 +21,7 @@ var postgresDriver = sqlDriver{
 	dsn:      "a connection string of PostgreSQL, such as postgres://user:password@host/database",
 	token:    sqlTokenPattern(`--[^\n]*|/\*.*?\*/`, `[eE]'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|\$\$.*?\$\$|"(?:[^"]|"")*"`),
 	numbered: true,
+	plan:     "EXPLAIN ",
 	open:     openPostgres,
 	settings: postgresSettings,
 	bound:    func(t time.Time, _ *time.Location) any { return t },
@@ -57,15 +55,11 @@ func postgresSettings(timeout time.Duration, _ *time.Location) string {
 func explainPostgres(query string, err error) (cause.Cause, string) {
 	var connect *pgconn.ConnectError
 	var answer *pgconn.PgError
-	connecting := errors.As(err, &connect)
-	switch {
-	case errors.As(err, &answer):
-		why, text := postgresAnswer(query, answer, connecting)
+	if errors.As(err, &answer) {
+		why, text := postgresAnswer(query, answer, errors.As(err, &connect))
 		return why, fmt.Sprintf("%s (SQLSTATE %s)", text, answer.Code)
-	case connecting:
-		return connectionLost(err)
 	}
-	return cause.Unavailable, "the connection to PostgreSQL was lost, or what came over it can't be read"
+	return connectionLost(err, "PostgreSQL")
 }
 
 // postgresAnswer explains an error that the server reported, by its SQLSTATE.
@@ -113,25 +107,6 @@ func inLine(query string, e *pgconn.PgError) string {
 		return fmt.Sprintf(", in line %d of the query", strings.Count(string(text[:before]), "\n")+1)
 	}
 	return ""
-}
-
-// connectionLost explains why there is no connection, without the address.
-func connectionLost(err error) (cause.Cause, string) {
-	var errno syscall.Errno
-	var dns *net.DNSError
-	var certificate *tls.CertificateVerificationError
-	var timeout net.Error
-	switch {
-	case errors.As(err, &timeout) && timeout.Timeout(), pgconn.Timeout(err):
-		return cause.Timeout, "no answer in time"
-	case errors.As(err, &certificate):
-		return cause.Unavailable, "the server's certificate is not trusted; see sslrootcert and sslmode of the connection string"
-	case errors.As(err, &dns):
-		return cause.Unavailable, "the host name can't be resolved"
-	case errors.As(err, &errno):
-		return cause.Unavailable, errno.Error()
-	}
-	return cause.Unavailable, "the server does not answer as PostgreSQL with these settings would"
 }
 
 // postgresTypes are the types that a value of each sort may have. A type that the driver does not know,

@@ -142,39 +142,84 @@ func TestSQLiteMistakes(t *testing.T) {
 	}
 }
 
-// TestSQLiteZone reads the times of a clock over the hour that it shows twice and the one that it leaves out, in
-// spans of a quarter. Each time is told once, in whichever of the two hours.
+// sqlZones are times of a clock around the hour that it shows twice and the one that it leaves out. Each is told
+// once, in whichever of the two hours.
+var sqlZones = []struct {
+	zone, times string
+	nights      []time.Time // before the change
+	want        []string
+}{
+	{
+		"Europe/Amsterdam", "('2026-03-29 01:59:59'), ('2026-03-29 03:00:00'), ('2026-10-25 01:59:59'), ('2026-10-25 02:00:00'), ('2026-10-25 02:59:59'), ('2026-10-25 03:00:00')",
+		[]time.Time{time.Date(2026, 3, 28, 23, 0, 0, 0, time.UTC), time.Date(2026, 10, 24, 22, 0, 0, 0, time.UTC)},
+		[]string{"03-29 00:59:59", "03-29 01:00:00", "10-24 23:59:59", "10-25 01:00:00", "10-25 01:59:59", "10-25 02:00:00"},
+	},
+	{
+		"America/New_York", "('2026-03-08 01:59:59'), ('2026-03-08 03:00:00'), ('2026-11-01 00:59:59'), ('2026-11-01 01:00:00'), ('2026-11-01 01:59:59'), ('2026-11-01 02:00:00')",
+		[]time.Time{time.Date(2026, 3, 8, 5, 0, 0, 0, time.UTC), time.Date(2026, 11, 1, 4, 0, 0, 0, time.UTC)},
+		[]string{"03-08 06:59:59", "03-08 07:00:00", "11-01 04:59:59", "11-01 05:00:00", "11-01 05:59:59", "11-01 07:00:00"},
+	},
+}
+
+const sqlZoneKeys = "\nevents: {login: 'SELECT at, NULL AS account FROM logins WHERE at >= $1 AND at < $2'}"
+
+// nights reads five hours of each night in spans of a quarter.
+func nights(t *testing.T, c Collector, nights []time.Time) (told []string) {
+	t.Helper()
+	for _, night := range nights {
+		for i := range 20 {
+			begin := night.Add(time.Duration(i) * 15 * time.Minute)
+			checkError(t, c.Events(t.Context(), begin, begin.Add(15*time.Minute), func(e Event) { told = append(told, e.At.UTC().Format("01-02 15:04:05")) }), "", "")
+		}
+	}
+	return told
+}
+
 func TestSQLiteZone(t *testing.T) {
-	for _, test := range []struct {
-		zone, times string
-		nights      []time.Time // before the change
-		want        []string
-	}{
-		{
-			"Europe/Amsterdam", "('2026-03-29 01:59:59'), ('2026-03-29 03:00:00'), ('2026-10-25 01:59:59'), ('2026-10-25 02:00:00'), ('2026-10-25 02:59:59'), ('2026-10-25 03:00:00')",
-			[]time.Time{time.Date(2026, 3, 28, 23, 0, 0, 0, time.UTC), time.Date(2026, 10, 24, 22, 0, 0, 0, time.UTC)},
-			[]string{"03-29 00:59:59", "03-29 01:00:00", "10-24 23:59:59", "10-25 01:00:00", "10-25 01:59:59", "10-25 02:00:00"},
-		},
-		{
-			"America/New_York", "('2026-03-08 01:59:59'), ('2026-03-08 03:00:00'), ('2026-11-01 00:59:59'), ('2026-11-01 01:00:00'), ('2026-11-01 01:59:59'), ('2026-11-01 02:00:00')",
-			[]time.Time{time.Date(2026, 3, 8, 5, 0, 0, 0, time.UTC), time.Date(2026, 11, 1, 4, 0, 0, 0, time.UTC)},
-			[]string{"03-08 06:59:59", "03-08 07:00:00", "11-01 04:59:59", "11-01 05:00:00", "11-01 05:59:59", "11-01 07:00:00"},
-		},
-	} {
+	for _, test := range sqlZones {
 		for _, declared := range []string{"TEXT", "DATETIME"} {
 			_, path := sqliteFile(t, "CREATE TABLE logins (at "+declared+"); INSERT INTO logins VALUES "+test.times)
-			c := makeSQLite(t, path, "time_zone: "+test.zone+"\nevents: {login: 'SELECT at, NULL AS account FROM logins WHERE at >= $1 AND at < $2'}")
-			var got []string
-			for _, night := range test.nights {
-				for i := range 20 {
-					begin := night.Add(time.Duration(i) * 15 * time.Minute)
-					checkError(t, c.Events(t.Context(), begin, begin.Add(15*time.Minute), func(e Event) { got = append(got, e.At.UTC().Format("01-02 15:04:05")) }), "", "")
-				}
-			}
-			if diff := cmp.Diff(test.want, got); diff != "" {
+			c := makeSQLite(t, path, "time_zone: "+test.zone+sqlZoneKeys)
+			if diff := cmp.Diff(test.want, nights(t, c, test.nights)); diff != "" {
 				t.Errorf("%s, %s (-want +got):\n%s", test.zone, declared, diff)
 			}
 		}
+	}
+}
+
+func TestSQLiteStreams(t *testing.T) {
+	_, path := sqliteFile(t, "CREATE TABLE staff (id INTEGER)")
+	checkStreams(t, makeSQLite(t, path, `events: {login: "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 2000000)
+		SELECT unixepoch($1) + i / 100.0 AS at, i AS account FROM n WHERE $2 > $1"}`))
+}
+
+// sqlBounds have the first moment of the span and the first one after it, in the forms of the documentation.
+type sqlBounds struct {
+	zone, column, first, after, query string
+}
+
+func checkBounds(t *testing.T, c Collector) {
+	t.Helper()
+	var told []time.Time
+	checkError(t, c.Events(t.Context(), from, to, func(e Event) { told = append(told, e.At.UTC()) }), "", "")
+	if diff := cmp.Diff([]time.Time{from}, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+func TestSQLiteBounds(t *testing.T) {
+	for _, test := range []sqlBounds{
+		{"UTC", "TEXT", "'2026-03-10 00:00:00'", "'2026-03-11 00:00:00'", "SELECT at, 1 AS account FROM logins WHERE at >= $1 AND at < $2;"},
+		{"Europe/Amsterdam", "DATETIME", "'2026-03-10 01:00:00'", "'2026-03-11 01:00:00'", "SELECT at, 1 AS account FROM logins WHERE at >= $1 AND at < $2"},
+		{"Europe/Amsterdam", "TEXT", "'2026-03-10T01:00:00'", "'2026-03-11T01:00:00'", "SELECT at, 1 AS account FROM logins WHERE at >= replace($1, ' ', 'T') AND at < replace($2, ' ', 'T')"},
+		{"", "TEXT", "'2026-03-10T01:00:00+01:00'", "'2026-03-11T00:00:00Z'", "SELECT at, 1 AS account FROM logins WHERE unixepoch(at) >= unixepoch($1) AND unixepoch(at) < unixepoch($2)"},
+		{"", "INTEGER", "1773100800", "1773187200", "SELECT at, 1 AS account FROM logins WHERE at >= unixepoch($1) AND at < unixepoch($2)"},
+		{"UTC", "INTEGER", "1773100800000", "1773187200000", "SELECT at / 1000.0 AS at, 1 AS account FROM logins WHERE at >= 1000 * unixepoch($1) AND at < 1000 * unixepoch($2)"},
+	} {
+		t.Run(test.first, func(t *testing.T) {
+			_, path := sqliteFile(t, fmt.Sprintf("CREATE TABLE logins (at %s); INSERT INTO logins VALUES (%s), (%s)", test.column, test.first, test.after))
+			checkBounds(t, makeSQLite(t, path, fmt.Sprintf("time_zone: %q\n", test.zone)+queryKey("events.login", test.query)))
+		})
 	}
 }
 
