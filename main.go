@@ -63,6 +63,12 @@ func run(ctx context.Context, args []string) int {
 	platform := poll.Flag("platform", "Only the platform of this name.").String()
 	format := poll.Flag("format", "How to print them.").Default("table").Enum("table", "metrics")
 
+	demo := cmd.Command("demo", "Look at a simulated intranet; nothing to configure.")
+	demoOptions := app.DemoOptions{ServeOptions: app.ServeOptions{Web: kingpinflag.AddFlags(demo, "localhost:10042")}}
+	demo.Flag("seed", "Another number makes another organisation.").Default("1").Uint64Var(&demoOptions.Seed)
+	demo.Flag("history", "Instead of serving, write what polling for so long would have exposed, such as 365d, as OpenMetrics.").SetValue(&demoOptions.History)
+	demo.Flag("output", "File of the history; - is standard output.").Short('o').Default("history.om").StringVar(&demoOptions.Output)
+
 	command, err := cmd.Parse(args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "intranet_exporter: %s; try --help\n", err)
@@ -83,7 +89,10 @@ func run(ctx context.Context, args []string) int {
 	case check.FullCommand():
 		err = console.Check(ctx, *configFile, checkOptions)
 	case poll.FullCommand():
-		err = console.Poll(ctx, *configFile, *platform, *format)
+		err = app.Poll(ctx, *configFile, *platform, *format, os.Stdout, logger)
+	case demo.FullCommand():
+		demoOptions.Logger, demoOptions.Libraries = logger, libraries
+		err = app.Demo(ctx, demoOptions, os.Stdout)
 	}
 	if err == nil {
 		return 0
