@@ -124,7 +124,7 @@ type Happening struct {
 	Luck  float64 // 0 to 1: decides what a platform makes of it, such as which page was edited
 }
 
-func byTime(a, b Happening) int              { return a.At.Compare(b.At) }
+func byTime(a, b Happening) int             { return a.At.Compare(b.At) }
 func isBefore(h Happening, t time.Time) int { return h.At.Compare(t) }
 
 // An Organisation is some 240 people who work, read, search and write, described by rates. All of it follows from

@@ -84,6 +84,9 @@ func (w *wiki) take(happenings []Happening) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, h := range happenings {
+		if h.Who.Kind != "employee" && h.Who.Kind != "bot" {
+			continue // contractors and programs have no account here
+		}
 		switch h.What {
 		case Joined:
 			u := &wikiUser{id: h.Who.ID, name: h.Who.Name}
