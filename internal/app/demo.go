@@ -67,7 +67,7 @@ func Demo(ctx context.Context, o DemoOptions, out io.Writer) (err error) {
 }
 
 const demoText = `
-A simulated organisation of 240 people, its wiki, its portal, and the exporter that polls both.
+A simulated organisation of some 240 people, its wiki, its portal, and the exporter that polls both.
 
   %[1]s
       the scorecard: two KPIs are beyond a limit; since when, and what was agreed for that?

@@ -22,9 +22,9 @@ import (
 
 const (
 	// A query of one moment looks back for five minutes, so samples should not be further apart. A whole year of
-	// them would be gigabytes, so only the last days are like that; before, there is a sample an hour.
+	// them would be gigabytes, so only the last day is like that; before, there is a sample an hour.
 	fineStep   = 5 * time.Minute
-	fineSpan   = 48 * time.Hour
+	fineSpan   = 24 * time.Hour
 	coarseStep = time.Hour
 
 	// The labels that Prometheus adds to what it scrapes from a demo.
