@@ -46,7 +46,7 @@ func Demo(ctx context.Context, o DemoOptions, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	intranet, err := demo.Open(o.Seed, now, now.Add(-demoPast-measure.Longest))
+	intranet, err := demo.Open(ctx, o.Seed, now, now.Add(-demoPast-measure.Longest))
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,11 @@ func demoHistory(ctx context.Context, o DemoOptions, now time.Time) (err error) 
 		if out, err = os.Create(o.Output); err != nil {
 			return fmt.Errorf("create history: %w", err)
 		}
-		defer func() { err = errors.Join(err, out.Close()) }()
+		defer func() {
+			if err = errors.Join(err, out.Close()); err != nil {
+				_ = os.Remove(o.Output) // half a history is none
+			}
+		}()
 	}
 	length, told := time.Duration(o.History), int64(0)
 	return demo.WriteHistory(ctx, out, o.Seed, length, now, func(at time.Time) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/exposition"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
@@ -52,7 +53,10 @@ func Moments(length time.Duration, end time.Time) iter.Seq[time.Time] {
 // WriteHistory writes what Prometheus would have seen of an exporter that ran for some length until end, as
 // OpenMetrics. tell is told how far it is.
 func WriteHistory(ctx context.Context, w io.Writer, seed uint64, length time.Duration, end time.Time, tell func(time.Time)) (err error) {
-	i, err := Open(seed, end, end.Add(-length-measure.Longest-coarseStep))
+	if longest := end.Sub(founded) - 2*measure.Longest; length > longest {
+		return fmt.Errorf("a history of %s reaches back to before the organisation; the longest is %s", model.Duration(length), model.Duration(longest.Truncate(24*time.Hour)))
+	}
+	i, err := Open(ctx, seed, end, end.Add(-length-measure.Longest-coarseStep))
 	if err != nil {
 		return err
 	}

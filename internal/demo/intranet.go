@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"os"
@@ -33,28 +32,28 @@ type Intranet struct {
 
 // Open starts the platforms of the organisation that follows from seed, as seen today. The portal knows what
 // people did since a time. Nothing has happened on them before the first Advance.
-func Open(seed uint64, today, since time.Time) (*Intranet, error) {
+func Open(ctx context.Context, seed uint64, today, since time.Time) (*Intranet, error) {
 	dir, err := os.MkdirTemp("", "intranet_exporter-demo-")
 	if err != nil {
 		return nil, fmt.Errorf("make demo folder: %w", err)
 	}
 	i := &Intranet{Dir: dir, ConfigFile: filepath.Join(dir, "intranet.yml"), feed: NewOrganisation(seed, today).Feed(), wiki: newWiki()}
-	if err := i.start(today, since); err != nil {
+	if err := i.start(ctx, today, since); err != nil {
 		return nil, errors.Join(err, i.Close())
 	}
 	return i, nil
 }
 
-func (i *Intranet) start(today, since time.Time) (err error) {
+func (i *Intranet) start(ctx context.Context, today, since time.Time) (err error) {
 	database := filepath.Join(i.Dir, "portal.db")
-	if i.portal, err = newPortal(database, since); err != nil {
+	if i.portal, err = newPortal(ctx, database, since); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("start wiki: %w", err)
 	}
-	i.server = &http.Server{Handler: i.wiki, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
+	i.server = &http.Server{Handler: i.wiki, ReadHeaderTimeout: time.Minute}
 	go func() { _ = i.server.Serve(listener) }() // ends with Close
 	file, err := os.Create(i.ConfigFile)
 	if err != nil {

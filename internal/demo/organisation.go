@@ -7,12 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
-	_ "time/tzdata" // the organisation's zone, on machines that have none
 )
-
-// founded is when the organisation opened its intranet. People, pages and habits follow from the seed alone, so
-// that it is the same organisation on whatever day somebody looks.
-var founded = time.Date(2024, time.January, 1, 0, 0, 0, 0, amsterdam())
 
 const (
 	turnover = 0.15 // share of the people who leave within a year
@@ -173,7 +168,7 @@ func (o *Organisation) fill(seat int, d *department, until time.Time) {
 		p := &Person{ID: 1000 + 50*seat + n, Name: name(d, seat, n), Kind: d.kind, department: d}
 		p.joined = workday(comes).Add(9 * time.Hour)
 		stays := r.ExpFloat64() * 365 / turnover
-		if given := strings.Contains(p.Name, " "); given && comes+stays < 20000 { // programs stay
+		if isHuman := strings.Contains(p.Name, " "); isHuman && comes+stays < 20000 {
 			p.left = workday(comes + stays + 1).Add(17*time.Hour + 30*time.Minute)
 		}
 		switch x := r.Float64(); { // three in five work full time
@@ -316,29 +311,6 @@ func leave(monday time.Time) float64 {
 	return 0.06
 }
 
-// isFree tells whether a date is a weekend or a public holiday in the Netherlands.
-func isFree(midnight time.Time) bool {
-	year, month, day := midnight.Date()
-	on := func(m time.Month, d int) bool { return month == m && day == d }
-	king := 27
-	if time.Date(year, time.April, king, 0, 0, 0, 0, time.UTC).Weekday() == time.Sunday {
-		king = 26
-	}
-	afterEaster := int(time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Sub(easter(year)) / (24 * time.Hour))
-	return midnight.Weekday() == time.Saturday || midnight.Weekday() == time.Sunday ||
-		on(time.January, 1) || on(time.April, king) || on(time.December, 25) || on(time.December, 26) ||
-		on(time.May, 5) && year%5 == 0 || slices.Contains([]int{1, 39, 50}, afterEaster) // Ascension is the 39th day, Whit Monday the 50th
-}
-
-// easter returns Easter Sunday by Gauss's rule, as the Gregorian calendar has it.
-func easter(year int) time.Time {
-	century, golden := year/100, year%19
-	epact := (century - century/4 - (8*century+13)/25 + 19*golden + 15) % 30
-	epact -= epact / 28 * (1 - epact/28*(29/(epact+1))*((21-golden)/11))
-	weekday := (year + year/4 + epact + 2 - century + century/4) % 7
-	return time.Date(year, time.March, 28+epact-weekday, 0, 0, 0, 0, time.UTC)
-}
-
 // random returns the dice of one person on one day. Those of others and of other days do not move them.
 func (o *Organisation) random(who, when int) *rand.Rand {
 	mix := func(x uint64) uint64 { // splitmix64: neighbours become strangers
@@ -357,54 +329,6 @@ func poisson(r *rand.Rand, rate float64) int {
 		p *= r.Float64()
 	}
 	return n
-}
-
-// workday returns the midnight of the first working day from so many days after the foundation.
-func workday(days float64) time.Time {
-	t := founded.AddDate(0, 0, int(days))
-	for isFree(t) {
-		t = t.AddDate(0, 0, 1)
-	}
-	return t
-}
-
-// clock returns the moment at which clocks show a time of day.
-func clock(midnight time.Time, at time.Duration) time.Time {
-	y, m, d := midnight.Date()
-	return time.Date(y, m, d, 0, 0, int(at/time.Second), 0, midnight.Location())
-}
-
-func amsterdam() *time.Location {
-	zone, err := time.LoadLocation("Europe/Amsterdam")
-	if err != nil {
-		panic(err) // it is compiled in
-	}
-	return zone
-}
-
-// Their numbers have no common divisor, so that no two people are called the same.
-var (
-	given = strings.Fields(`Anna Bram Carla Daan Eva Femke Gijs Hanna Ilse Jan Karim Lotte Maarten Noor Otto Petra
-		Quinten Roos Sander Tess Umar Vera Wouter Yara Zeynep Aylin Bas Chantal Dirk Esra Fleur Guus Hugo Imane Jasper
-		Koen Lisa Mo Nienke Olaf Pim`)
-	family = strings.Fields(`Bakker Visser Smit Meijer Mulder Bos Vos Peters Hendriks Dekker Brouwer Dijkstra Smits
-		Koster Prins Blom Huisman Peeters Kuipers Veenstra Kramer Scholten Postma Martens Vink Kok Jacobs Willems Hoekstra
-		Maas Verhoeven Koning Aydin Yilmaz Pinas Nguyen Janssen Molenaar Schouten Willemsen Hermans Kuiper Bosman
-		Groen Gerritsen Wolters Kaya Timmermans Evers Driessen Claassen Wiersma Hofman`)
-)
-
-// name returns what the nth person in a seat is called.
-func name(d *department, seat, n int) string {
-	i := seat + 260*n
-	switch {
-	case d.kind == "service":
-		return "svc-" + given[i%len(given)]
-	case d.kind == "bot":
-		return "Linkbot"
-	case d.name == "test accounts":
-		return "test-" + given[i%len(given)]
-	}
-	return given[i%len(given)] + " " + family[i%len(family)]
 }
 
 // A Feed tells the history of an organisation in order, and goes on as time does.

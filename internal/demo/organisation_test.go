@@ -80,7 +80,6 @@ func TestLifeIsPlausible(t *testing.T) {
 		}
 		return float64(n) / float64(days)
 	}
-	free := func(day time.Time) bool { return isFree(day) }
 	work := func(day time.Time) bool { return !isFree(day) }
 	normal := perDay(date(2026, 9, 1), date(2026, 10, 1), work)
 	if normal < 1200 || normal > 2500 {
@@ -92,8 +91,8 @@ func TestLifeIsPlausible(t *testing.T) {
 		wanted      func(time.Time) bool
 		most        float64 // of a normal working day
 	}{
-		{"weekends", date(2026, 9, 1), date(2026, 10, 1), free, 0.15},
-		{"King's Day", date(2026, 4, 27), date(2026, 4, 28), free, 0.15},
+		{"weekends", date(2026, 9, 1), date(2026, 10, 1), isFree, 0.15},
+		{"King's Day", date(2026, 4, 27), date(2026, 4, 28), isFree, 0.15},
 		{"August", date(2026, 7, 20), date(2026, 8, 20), work, 0.65},
 		{"between the years", date(2026, 12, 28), date(2027, 1, 1), work, 0.55},
 	} {
@@ -195,7 +194,7 @@ func TestOneWarnsAndOneIsCritical(t *testing.T) {
 		t.Run(now.Format(time.DateOnly), func(t *testing.T) {
 			t.Parallel()
 			first := now.AddDate(0, 0, -6)
-			intranet, err := Open(uint64(i+1), now, first.AddDate(0, 0, -29))
+			intranet, err := Open(t.Context(), uint64(i+1), now, first.AddDate(0, 0, -29))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -236,7 +235,7 @@ func TestOneWarnsAndOneIsCritical(t *testing.T) {
 // Dates in the config file lie ahead, and nothing in it is to be looked at.
 func TestTheConfigIsUpToDate(t *testing.T) {
 	now := time.Now()
-	intranet, err := Open(1, now, now)
+	intranet, err := Open(t.Context(), 1, now, now)
 	if err != nil {
 		t.Fatal(err)
 	}

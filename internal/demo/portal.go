@@ -39,14 +39,14 @@ type portal struct {
 }
 
 // newPortal makes the database in a file. It will know all accounts and pages, and what people did since a time.
-func newPortal(file string, since time.Time) (*portal, error) {
+func newPortal(ctx context.Context, file string, since time.Time) (*portal, error) {
 	// Who reads and who writes don't wait for each other. Nobody needs the file after a power failure.
 	pragmas := url.Values{"_pragma": {"journal_mode(WAL)", "synchronous(OFF)"}}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: file, RawQuery: pragmas.Encode()}).String())
 	if err != nil {
 		return nil, fmt.Errorf("make portal: %w", err)
 	}
-	if _, err := db.Exec(portalTables); err != nil {
+	if _, err := db.ExecContext(ctx, portalTables); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("make portal: %w", err)
 	}
@@ -61,17 +61,24 @@ func (p *portal) take(ctx context.Context, happenings []Happening) error {
 	}
 	defer func() { _ = tx.Rollback() }() // does nothing after Commit
 	prepared := map[string]*sql.Stmt{}
+	defer func() {
+		for _, statement := range prepared {
+			_ = statement.Close()
+		}
+	}()
 	for _, h := range happenings {
 		query, args := p.statement(h)
 		if query == "" {
 			continue
 		}
-		if prepared[query] == nil {
-			if prepared[query], err = tx.PrepareContext(ctx, query); err != nil {
+		statement := prepared[query]
+		if statement == nil {
+			if statement, err = tx.PrepareContext(ctx, query); err != nil {
 				return fmt.Errorf("write portal: %w", err)
 			}
+			prepared[query] = statement
 		}
-		if _, err := prepared[query].ExecContext(ctx, args...); err != nil {
+		if _, err := statement.ExecContext(ctx, args...); err != nil {
 			return fmt.Errorf("write portal: %w", err)
 		}
 	}

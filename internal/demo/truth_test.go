@@ -163,7 +163,7 @@ func TestExposedIsTrue(t *testing.T) {
 			t.Parallel()
 			const days = 4
 			last := tc.first.AddDate(0, 0, days)
-			intranet, err := Open(tc.seed, last, tc.first.Add(-measure.Longest-time.Hour))
+			intranet, err := Open(t.Context(), tc.seed, last, tc.first.Add(-measure.Longest-time.Hour))
 			if err != nil {
 				t.Fatal(err)
 			}
