@@ -2,7 +2,6 @@
 package words
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -49,18 +48,26 @@ func name(r measure.Ref) string {
 	return strings.ReplaceAll(s, "_", " ")
 }
 
-// Span writes a duration in words: "1 day", "14 days", "1d12h", "" for none.
+// Span writes a duration in words: "1 day", "14 days", "36 hours", "" for none.
 func Span(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
 	case d == 0:
 		return ""
-	case d == day:
-		return "1 day"
 	case d%day == 0:
-		return fmt.Sprintf("%d days", d/day)
+		return Count(int64(d/day), "day")
+	case d%time.Hour == 0:
+		return Count(int64(d/time.Hour), "hour")
 	}
 	return model.Duration(d).String()
+}
+
+// Count writes how many there are of something that takes an s when there are more: "1 day", "1,200 days".
+func Count(n int64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Quantity(float64(n), "") + " " + one + "s"
 }
 
 // Quantity writes a value with its unit, rounded to what is nice to read: "62.9 %", "12,345 pages", "8".

@@ -3,6 +3,7 @@ package words
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
@@ -20,6 +21,16 @@ func TestQuantity(t *testing.T) {
 	for _, test := range tests {
 		if got := strings.ReplaceAll(Quantity(test.value, test.unit), "\u00a0", " "); got != test.want {
 			t.Errorf("%v %s is written %q, want %q", test.value, test.unit, got, test.want)
+		}
+	}
+}
+
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		0: "", time.Hour: "1 hour", 36 * time.Hour: "36 hours", 24 * time.Hour: "1 day", 28 * 24 * time.Hour: "28 days", 90 * time.Minute: "1h30m",
+	} {
+		if got := Span(d); got != want {
+			t.Errorf("%s is written %q, want %q", d, got, want)
 		}
 	}
 }
