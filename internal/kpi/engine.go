@@ -64,13 +64,13 @@ func (e *Engine) Update(now time.Time, platforms map[string]Source) []State {
 // update adds the present value of one KPI to its record, if it is known, and tells whether that changed
 // the record.
 func update(r *record, now time.Time, k *config.KPI, src Source) (State, bool) {
-	s, at, small := read(now, k, src)
+	s, at := read(now, k, src)
 	changed := false
 	if s.Known && at.Sub(now) <= skew {
 		if r.end().Sub(now) > skew {
 			*r = record{} // the clock was far ahead; else nothing would count until that day
 		}
-		changed = r.add(at, s.Value, small)
+		changed = r.add(at, s.Value, s.Small)
 		if data := s.Data.UTC(); !r.Data.Equal(data) {
 			r.Data, changed = data, true
 		}
@@ -84,11 +84,11 @@ func update(r *record, now time.Time, k *config.KPI, src Source) (State, bool) {
 
 // read computes the value of one KPI without its limits. at is the data time that the verdict goes by:
 // that of the measure alone, because a denominator such as accounts is listed once a day, and a verdict
-// must not wait for that. small tells that it is a ratio over too few.
-func read(now time.Time, k *config.KPI, src Source) (s State, at time.Time, small bool) {
+// must not wait for that.
+func read(now time.Time, k *config.KPI, src Source) (s State, at time.Time) {
 	s.KPI = k
 	if src.Snapshot == nil {
-		return s, at, false
+		return s, at
 	}
 	refs := []measure.Ref{k.Measure}
 	if k.Per != nil {
@@ -107,24 +107,24 @@ func read(now time.Time, k *config.KPI, src Source) (s State, at time.Time, smal
 		}
 	}
 	if len(values) < len(refs) {
-		return s, at, false
+		return s, at
 	}
 
 	s.Value, s.Data, at = values[0].Value, values[0].AsOf, values[0].AsOf
 	if k.Per != nil {
 		s.Numerator, s.Denominator = values[0].Value, values[1].Value
 		s.Value = s.Numerator / s.Denominator
-		small = s.Denominator < fewest
+		s.Small = s.Denominator < fewest
 		if values[1].AsOf.Before(s.Data) {
 			s.Data = values[1].AsOf
 		}
 	} else if k.Measure.Measure == "profile_completion" {
 		accounts, ok := src.Snapshot.Value(measure.Ref{Measure: "accounts"})
-		small = ok && accounts.Value < fewest
+		s.Small = ok && accounts.Value < fewest
 	}
 	// Nothing per nothing, or something per nothing, is no number.
 	s.Known = !math.IsNaN(s.Value) && !math.IsInf(s.Value, 0) && now.Sub(s.Data) <= src.MaxAge
-	return s, at, small
+	return s, at
 }
 
 // limits judges every limit of a KPI by its record alone, so that verdicts stay while the value is away,

@@ -178,7 +178,7 @@ func TestValue(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got := open(t, nil, tt.kpi).Update(now, tt.source)[0]
 			if !got.Known { // then they mean nothing
-				got.Value, got.Numerator, got.Denominator = 0, 0, 0
+				got.Value, got.Numerator, got.Denominator, got.Small = 0, 0, 0, false
 			}
 			tt.want.KPI = tt.kpi
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -311,8 +311,8 @@ func TestSmallDenominator(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := open(t, nil, tt.kpi).Update(t0, wiki(tt.values...))[0]
-			if !s.Known {
-				t.Error("not known")
+			if !s.Known || s.Small == tt.breached {
+				t.Errorf("known %t, small %t", s.Known, s.Small)
 			}
 			if got := s.Limits[0]; got.Breached != tt.breached || got.Start.IsZero() == tt.breached {
 				t.Errorf("breached %t, start %s", got.Breached, got.Start)

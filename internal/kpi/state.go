@@ -10,10 +10,11 @@ import (
 type State struct {
 	KPI *config.KPI
 
-	Known       bool // the value is there and not too old; else Value, Numerator and Denominator mean nothing
+	Known       bool // the value is there and not too old; else Value, Numerator, Denominator and Small mean nothing
 	Value       float64
 	Numerator   float64   // of a KPI with Per
 	Denominator float64   // of a KPI with Per
+	Small       bool      // a ratio over too few to cross a limit
 	Data        time.Time // the oldest data time of its sources, zero = never any
 	WarmingUp   bool      // its window is not covered yet
 	Expected    time.Time // while warming up: when it will be
