@@ -6,9 +6,9 @@ import (
 	_ "embed" // of the page and its style
 	"encoding/base64"
 	"html/template"
-	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/intranet-exporter/intranet_exporter/config"
@@ -58,12 +58,15 @@ type (
 	page struct {
 		Style      template.CSS
 		Now        moment
+		NextReview *moment
+		Example    string // the review date of the first KPI that somebody writes
 		Summary    []count
 		Objectives []objective
 		Platforms  []platform
 	}
 	count struct {
-		N int
+		N     int
+		First string // KPI
 		status
 	}
 	objective struct {
@@ -72,25 +75,28 @@ type (
 	}
 	row struct {
 		*config.KPI
-		What      string // is measured
-		Value     string // "" = not known
-		Parts     string // of a ratio
-		Status    status
-		Since     *moment
-		Notes     []string
-		Action    string // to be done now
-		Within    string
-		Aims      []string // target and limits
-		Review    moment
-		ReviewDue bool
-		Data      *moment
+		What       string // is measured
+		Value      string // "" = not known
+		Parts      string // of a ratio
+		Age        *moment
+		Status     status
+		Since      *moment
+		Notes      []string
+		Action     string // to be done now
+		Within     string
+		Attainment string
+		Bar        *bar
+		Aims       []string // target and limits
+		Role       string
+		Review     moment
+		ReviewDue  bool
 	}
 	platform struct {
 		*config.Platform
-		Status status
-		Since  *moment
-		Notes  []string
-		Data   []data
+		Status   status
+		Notes    []string
+		Data     []data
+		Accounts string
 	}
 	data struct {
 		Of    string
@@ -98,45 +104,60 @@ type (
 	}
 )
 
-// A status is a verdict as a word and a sign: colour alone says nothing to some, and nothing in print.
+// A status is a verdict as a word and a sign: colour alone says nothing to some, and nothing in print. Each colour
+// has one meaning on the page: all is well, look at it, act now, and grey for what can't be said.
 type status struct{ Word, Sign, Class string }
 
 var (
 	critical  = status{"critical", "●", "crit"}
 	warning   = status{"warning", "▲", "warn"}
-	unknown   = status{"no data", "○", "off"}
+	fine      = status{"on track", "✓", "ok"}
+	unknown   = status{"without data", "○", "off"}
 	warmingUp = status{"warming up", "○", "off"}
-	fine      = status{"within limits", "✓", "ok"}
-	unlimited = status{"no limits", "–", "off"}
+	tooFew    = status{"too few to judge", "–", "off"}
+	unlimited = status{"without limits", "–", "off"}
 
-	works     = status{"works", "✓", "ok"}
-	fails     = status{"fails", "●", "crit"}
-	notPolled = status{"not polled yet", "○", "off"}
+	works = status{"works", "✓", "ok"}
+	fails = status{"fails", "▲", "warn"}
+	waits = status{"not polled yet", "○", "off"}
 )
 
 func (v View) page() page {
-	p := page{Style: template.CSS(style), Now: v.moment(v.Now)}
+	p := page{Style: template.CSS(style), Now: v.moment(v.Now), Example: v.Now.AddDate(0, 6, 0).Format(time.DateOnly)}
 	p.Now.Text = v.Now.In(v.Config.TimeZone).Format("Monday 2 January 2006, 15:04")
 	states := map[string]kpi.State{}
 	for _, s := range v.KPIs {
 		states[s.KPI.Name] = s
 	}
-	counts := map[status]int{}
+	var next time.Time
+	counts := map[status]*count{}
 	for _, o := range v.Config.Objectives {
 		shown := objective{Objective: o}
 		for _, k := range o.KPIs {
-			if s, ok := states[k.Name]; ok {
-				r := v.row(s)
-				counts[r.Status]++
-				shown.Rows = append(shown.Rows, r)
+			s, ok := states[k.Name]
+			if !ok {
+				continue
+			}
+			r := v.row(s)
+			shown.Rows = append(shown.Rows, r)
+			if counts[r.Status] == nil {
+				counts[r.Status] = &count{First: k.Name, status: r.Status}
+			}
+			counts[r.Status].N++
+			if !r.ReviewDue && (next.IsZero() || k.Review.Before(next)) {
+				next = k.Review
 			}
 		}
 		p.Objectives = append(p.Objectives, shown)
 	}
-	for _, s := range []status{critical, warning, unknown, warmingUp, fine, unlimited} {
-		if n := counts[s]; n > 0 {
-			p.Summary = append(p.Summary, count{n, s})
+	for _, s := range []status{critical, warning, fine, unknown, warmingUp, tooFew, unlimited} {
+		if c := counts[s]; c != nil {
+			p.Summary = append(p.Summary, *c)
 		}
+	}
+	if !next.IsZero() {
+		review := v.date(next)
+		p.NextReview = &review
 	}
 	for _, s := range v.Statuses {
 		p.Platforms = append(p.Platforms, v.platform(s))
@@ -146,65 +167,72 @@ func (v View) page() page {
 
 func (v View) row(s kpi.State) row {
 	k := s.KPI
-	r := row{KPI: k, What: words.What(k.Measure), Review: v.day(k.Review), ReviewDue: k.Review.Before(v.Now), Data: v.known(s.Data)}
+	r := row{
+		KPI: k, What: words.What(k.Measure), Age: v.age(s.Data), Attainment: attainment(s), Bar: newBar(s),
+		Role: role(k.Owner), Review: v.date(k.Review), ReviewDue: k.Review.Before(v.Now),
+	}
 	if k.Per != nil {
 		r.What += " ÷ " + words.What(*k.Per)
 	}
 	if s.Known {
-		r.Value = words.Quantity(s.Value, k.Unit)
+		r.Value = strings.ReplaceAll(words.Quantity(s.Value, k.Unit), "\u00a0", " ") // large type may need two lines
 		if k.Per != nil {
 			r.Parts = words.Quantity(s.Numerator, "") + " of " + words.Quantity(s.Denominator, "")
 		}
 	}
 	if k.Target != nil {
-		aim := "target " + words.Quantity(k.Target.Value, k.Unit)
+		aim := "target " + words.Exact(k.Target.Value, k.Unit)
 		if !k.Target.By.IsZero() {
-			aim += " by " + v.day(k.Target.By).Text
+			aim += " by " + v.date(k.Target.By).Text
 		}
 		r.Aims = append(r.Aims, aim)
 	}
 	for _, l := range s.Limits {
-		r.Aims = append(r.Aims, l.Severity+" "+l.Condition+" "+words.Quantity(l.At, k.Unit))
+		r.Aims = append(r.Aims, l.Severity+" "+l.Condition+" "+words.Exact(l.At, k.Unit))
 	}
 
-	r.Status = fine
-	switch worst := worst(s.Limits); {
+	worst := worst(s.Limits)
+	switch {
 	case worst != nil:
-		r.Status = warning
-		if worst.Severity == "critical" {
-			r.Status = critical
-		}
-		r.Since = v.known(worst.Start)
+		r.Status, r.Since = severity(*worst), v.known(worst.Start)
 		r.Action, r.Within = worst.Threshold.Action, words.Span(worst.Threshold.Within)
 		if !s.Known {
-			r.Notes = append(r.Notes, "There is no value now; the last verdict stands.")
+			r.Notes = append(r.Notes, "The last verdict stands.")
 		}
 	case s.WarmingUp:
 		r.Status = warmingUp
-		if !s.Expected.IsZero() {
-			r.Notes = append(r.Notes, "The first value is expected on "+v.moment(s.Expected).Text+".")
-		}
 	case !s.Known:
 		r.Status = unknown
 	case len(s.Limits) == 0:
 		r.Status = unlimited
+	case s.Small:
+		r.Status = tooFew
+	default:
+		r.Status = fine
+	}
+	if !s.Known {
+		if why := v.absence(s); why != "" {
+			r.Notes = append(r.Notes, why)
+		}
+		return r
 	}
 	for _, l := range s.Limits {
-		if !l.Breached && !l.Start.IsZero() {
-			note := "It is " + l.Condition + " " + words.Quantity(l.At, k.Unit) + " since " + v.moment(l.Start).Text
-			if l.Threshold.Sustain > 0 {
-				note += ", and counts as " + l.Severity + " after " + words.Span(l.Threshold.Sustain)
-			}
-			r.Notes = append(r.Notes, note+".")
+		if l.Breached || l.Start.IsZero() {
+			continue
 		}
+		note := "It is " + l.Condition + " " + words.Exact(l.At, k.Unit) + " since " + v.moment(l.Start).Text
+		if until := l.Start.Add(l.Threshold.Sustain); until.After(v.Now) {
+			note += "; if it stays there, it counts as " + l.Severity + " " + from(v.moment(until))
+		}
+		r.Notes = append(r.Notes, note+".")
 	}
 	return r
 }
 
 // worst returns the first breached limit of the highest severity, nil if none is breached.
 func worst(limits []kpi.Limit) *kpi.Limit {
-	for _, severity := range []string{"critical", "warning"} {
-		i := slices.IndexFunc(limits, func(l kpi.Limit) bool { return l.Breached && l.Severity == severity })
+	for _, of := range []status{critical, warning} {
+		i := slices.IndexFunc(limits, func(l kpi.Limit) bool { return l.Breached && severity(l) == of })
 		if i >= 0 {
 			return &limits[i]
 		}
@@ -212,34 +240,22 @@ func worst(limits []kpi.Limit) *kpi.Limit {
 	return nil
 }
 
+// severity is the status of a KPI that has crossed a limit.
+func severity(l kpi.Limit) status {
+	if l.Severity == critical.Word {
+		return critical
+	}
+	return warning
+}
+
 func (v View) platform(s poll.Status) platform {
-	p := platform{Platform: s.Platform}
-	switch {
-	case s.Failing != "":
-		p.Status, p.Since = fails, v.known(s.FailingSince)
-		p.Notes = append(p.Notes, string(s.Failing)+": "+words.Causes[s.Failing]+" The log has the details.")
-	case s.Success:
-		p.Status = works
-	default:
-		p.Status = notPolled
-	}
-	if !s.LastSuccess.IsZero() {
-		p.Notes = append(p.Notes, "Last poll that succeeded: "+v.moment(s.LastSuccess).Text+".")
-	}
-	for _, permission := range s.Platform.Description.Permissions {
-		if granted, known := s.Granted[permission.Name]; known && !granted {
-			p.Notes = append(p.Notes, "The permission "+permission.Name+" is missing.")
-		}
-	}
+	p := platform{Platform: s.Platform, Accounts: accounts(s.Snapshot.Fresh(v.Now, s.Platform.MaxAge))}
+	p.Status, p.Notes = v.health(s)
 	oldest := s.Snapshot.Oldest()
 	for _, b := range measure.Bases {
 		if t, ok := oldest[b]; ok {
 			p.Data = append(p.Data, data{words.Bases[b], v.moment(t)})
 		}
-	}
-	if s.Snapshot != nil && len(s.Snapshot.Expected) > 0 {
-		last := slices.MaxFunc(slices.Collect(maps.Values(s.Snapshot.Expected)), time.Time.Compare)
-		p.Notes = append(p.Notes, "Its history is still being gathered: all windows are covered on "+v.moment(last).Text+".")
 	}
 	return p
 }

@@ -2,6 +2,10 @@ package web
 
 import (
 	"errors"
+	"math"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -18,11 +22,15 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/tally"
 )
 
-const day = 24 * time.Hour
-
 var now = time.Date(2026, 11, 23, 15, 10, 0, 0, time.UTC)
 
-const hostile = `"><script>alert(1)</script><img src=x onerror=alert(2)>{{.}} & 'quoted'`
+// hostile is markup, several lines, a word without end, right to left, and people made of several.
+const hostile = `"><script>alert(1)</script><img src=x onerror=alert(2)>{{.}} & 'quoted'` +
+	"\nDonaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft \u202eמימין לשמאל 👩‍👩‍👧‍👦"
+
+func week(name string) measure.Ref { return measure.Ref{Measure: name, Window: measure.Windows[1]} }
+
+func month(name string) measure.Ref { return measure.Ref{Measure: name, Window: measure.Windows[2]} }
 
 // example is a view with KPIs and platforms in every state.
 func example() View {
@@ -86,15 +94,29 @@ func example() View {
 		},
 		Statuses: []poll.Status{
 			{
-				Platform: &config.Platform{Name: "wiki", Type: "mediawiki", Description: collector.Description{Permissions: []collector.Permission{{Name: "apihighlimits"}, {Name: "read"}}}},
-				Success:  true, LastSuccess: now.Add(-5 * time.Minute), Granted: map[string]bool{"apihighlimits": false, "read": true},
+				Platform: &config.Platform{Name: "wiki", Type: "mediawiki", MaxAge: 2 * day, Description: collector.Description{
+					Events:      []collector.EventSource{{Kind: measure.PageCreated}, {Kind: measure.PageEdit}, {Kind: measure.Login}},
+					Permissions: []collector.Permission{{Name: "apihighlimits", Lost: "nothing but time"}, {Name: "read"}},
+				}},
+				Success: true, LastSuccess: now.Add(-5 * time.Minute), Granted: map[string]bool{"apihighlimits": false, "read": true},
 				Snapshot: &tally.Snapshot{
-					Values:   []tally.Value{{Basis: measure.Event, AsOf: now.Add(-10 * time.Minute)}, {Basis: measure.Account, AsOf: now.Add(-2 * time.Hour)}},
-					Expected: map[measure.Ref]time.Time{{Measure: "authors"}: now.Add(day), {Measure: "page_edits"}: now.Add(21 * day)},
+					Values: []tally.Value{
+						{Basis: measure.Event, AsOf: now.Add(-10 * time.Minute)},
+						{Ref: measure.Ref{Measure: "accounts"}, Value: 1210, Basis: measure.Account, AsOf: now.Add(-2 * time.Hour)},
+						{Ref: measure.Ref{Measure: "accounts_excluded", Label: "own"}, Value: 1, Basis: measure.Account, AsOf: now.Add(-2 * time.Hour)},
+						{Ref: measure.Ref{Measure: "accounts_excluded", Label: "guest"}, Value: 0, Basis: measure.Account, AsOf: now.Add(-2 * time.Hour)},
+						{Ref: measure.Ref{Measure: "accounts_excluded", Label: "disabled"}, Value: 1083, Basis: measure.Account, AsOf: now.Add(-2 * time.Hour)},
+					},
+					Expected: map[measure.Ref]time.Time{
+						week("contributors"): now.Add(day), week("authors"): now.Add(day), week("logged_in_users"): now.Add(day),
+						week("logins"): now.Add(day), week("pages_created"): now.Add(day), week("page_edits"): now.Add(day),
+						month("contributors"): now.Add(22 * day), month("authors"): now.Add(22 * day), month("pages_created"): now.Add(22 * day), month("page_edits"): now.Add(22 * day),
+						month("logins"): now.Add(10 * day),
+					},
 				},
 			},
 			{
-				Platform: &config.Platform{Name: "portal", Type: "sql"}, LastSuccess: now.Add(-29 * time.Hour),
+				Platform: &config.Platform{Name: "portal", Type: "sql", MaxAge: 2 * day}, LastSuccess: now.Add(-29 * time.Hour),
 				Failing: cause.Permission, FailingSince: now.Add(-28 * time.Hour), Failures: []error{errors.New("the words of the error")},
 				Snapshot: &tally.Snapshot{Values: []tally.Value{{Basis: measure.Reported, AsOf: now.Add(-30 * time.Hour)}}},
 			},
@@ -154,6 +176,16 @@ func lines(n *html.Node) []string {
 	return all
 }
 
+func text(n *html.Node) string {
+	var b strings.Builder
+	for d := range n.Descendants() {
+		if d.Type == html.TextNode {
+			b.WriteString(d.Data)
+		}
+	}
+	return b.String()
+}
+
 func byID(t *testing.T, root *html.Node, id string) *html.Node {
 	t.Helper()
 	found := find(root, func(n *html.Node) bool { return attribute(n, "id") == id })
@@ -164,63 +196,71 @@ func byID(t *testing.T, root *html.Node, id string) *html.Node {
 }
 
 func TestScorecard(t *testing.T) {
-	root, text := show(t, example())
+	root, page := show(t, example())
 	tests := map[string][]string{
 		"kpi-pages_created_weekly": {
 			"Pages created per week", "wiki · pages created in 7 days",
-			"8 pages", "data until", "23 November, 16:00",
-			"critical", "since", "19 November, 16:10",
-			"target 1,240 pages by 30 June 2027", "warning below 25 pages", "critical below 10 pages",
-			"intranet-manager", "review", "15 January 2027",
-			"Agreed action:", "The sponsor puts it on the management agenda.", "Within 7 days.",
+			"8 pages", "data", "10 minutes old",
+			"critical", "since", "Thursday, 16:10",
+			"Less than 1 % of the target", "target 1,240 pages by 30 June 2027", "warning below 25 pages", "critical below 10 pages",
+			"intranet manager", "review on", "15 January 2027",
+			"Agreed action, within 7 days:", "The sponsor puts it on the management agenda.",
 		},
 		"kpi-monthly_active_ratio": {
 			"Monthly active people", "portal · active users in 28 days ÷ accounts",
-			"62.9 %", "4,120 of 6,553", "data until", "23 November, 15:10",
-			"within limits", "It is below 65 % since 21 November, 16:10, and counts as warning after 7 days.",
+			"62.9 %", "4,120 of 6,553", "data", "1 hour old",
+			"on track", "It is below 65 % since Saturday, 16:10; if it stays there, it counts as warning from 28 November 2026 on.",
 			"warning below 65 %",
 			"communications", "review due", "since", "22 November 2026",
 		},
 		"kpi-survey": {
 			hostile, "portal · survey score",
-			"no value", "data until", "19 October 2025, 16:10",
-			"warning", "since", "14 September, 16:10", "There is no value now; the last verdict stands.",
+			"no value", "data", "400 days old",
+			"warning", "since", "14 September 2026", "The last verdict stands.",
+			"The platform has not shown the exporter all that it must see since yesterday, 12:10.",
 			"warning below 7 " + hostile,
-			"hr", "review", "24 November 2026",
+			"hr", "review on", "24 November 2026",
 			"Agreed action:", hostile,
 		},
 		"kpi-logins": {
 			"Logins", "portal · logins in 28 days",
 			"no value",
-			"warming up", "The first value is expected on 7 December, 16:10.",
+			"warming up", "Its first value comes from 7 December 2026 on.",
 			"warning below 7 logins",
-			"hr", "review", "24 November 2026",
+			"hr", "review on", "24 November 2026",
 		},
 		"kpi-desk_calls": {
 			"Calls", "portal · desk calls",
-			"50 calls", "data until", "23 November, 16:10",
-			"within limits",
-			"warning below 10 calls", "warning above 90 calls",
-			"hr", "review", "24 November 2026",
+			"50 calls", "data", "less than a minute old",
+			"on track",
+			"Within the range", "warning below 10 calls", "warning above 90 calls",
+			"hr", "review on", "24 November 2026",
 		},
 		"kpi-gone": {
 			"Gone", "portal · pages",
 			"no value",
-			"no data",
+			"without data", "The platform has not shown the exporter all that it must see since yesterday, 12:10.",
 			"warning below 7 pages",
-			"hr", "review", "24 November 2026",
+			"hr", "review on", "24 November 2026",
 		},
-		"platforms": {
-			"Where the numbers come from",
-			"Platform", "Health", "Data",
-			"wiki", "mediawiki", "works", "Last poll that succeeded: 23 November, 16:05.", "The permission apihighlimits is missing.",
-			"Its history is still being gathered: all windows are covered on 14 December, 16:10.",
-			"events until", "23 November, 16:00", "accounts until", "23 November, 14:10",
-			"portal", "sql", "fails", "since", "22 November, 12:10",
-			"permission: the platform does not let the exporter see what it must see. The log has the details.",
-			"Last poll that succeeded: 22 November, 11:10.",
-			"readings until", "22 November, 10:10",
-			"forum", "discourse", "not polled yet", "no data yet",
+		"platform-wiki": {
+			"wiki", "mediawiki",
+			"works", "7-day values come from tomorrow, 16:10 on.",
+			"28-day values of contributors, authors, pages created and page edits come from 15 December 2026 on.",
+			"28-day values of logins come from 3 December 2026 on.",
+			"The permission “apihighlimits” is missing; it costs nothing but time.",
+			"events until", "today, 16:00", "accounts until", "today, 14:10",
+			"1,210 accounts counted, 1,084 not: 1 of the exporter itself and 1,083 disabled.",
+		},
+		"platform-portal": {
+			"portal", "sql",
+			"fails", "The platform has not shown the exporter all that it must see since yesterday, 12:10; the numbers are from then.",
+			"readings until", "yesterday, 10:10",
+		},
+		"platform-forum": {
+			"forum", "discourse",
+			"not polled yet", "The first poll is running; it reads what happened before, which may take hours.",
+			"no data yet",
 		},
 	}
 	for id, want := range tests {
@@ -228,15 +268,22 @@ func TestScorecard(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", id, diff)
 		}
 	}
+	// Without any style, too, it is text that one can read.
+	plain := strings.Join(strings.Fields(text(byID(t, root, "kpi-pages_created_weekly"))), " ")
+	if want := "Pages created per week wiki · pages created in 7 days 8 pages data 10 minutes old ● critical since Thursday, 16:10 Less than 1 % of the target " +
+		"target 1,240 pages by 30 June 2027 warning below 25 pages critical below 10 pages intranet manager review on 15 January 2027 " +
+		"Agreed action, within 7 days: The sponsor puts it on the management agenda."; plain != want {
+		t.Errorf("without style it reads\n%s, want\n%s", plain, want)
+	}
 	header := find(root, func(n *html.Node) bool { return n.Data == "header" })
-	if got, want := strings.Join(lines(header[0])[:3], " "), "Intranet scorecard As of Monday 23 November 2026, 16:10"; got != want {
+	if got, want := strings.Join(lines(header[0])[:5], " "), "Intranet scorecard As of Monday 23 November 2026, 16:10 · next review on 24 November 2026"; got != want {
 		t.Errorf("the page is headed %q, want %q", got, want)
 	}
 	summary := find(root, func(n *html.Node) bool { return attribute(n, "class") == "summary" })
-	if diff := cmp.Diff([]string{"1 critical", "1 warning", "1 no data", "1 warming up", "2 within limits"}, lines(summary[0])); diff != "" {
+	if diff := cmp.Diff([]string{"1 critical", "1 warning", "2 on track", "1 without data", "1 warming up"}, lines(summary[0])); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
-	if strings.Contains(text, "the words of the error") {
+	if strings.Contains(page, "the words of the error") {
 		t.Error("the page shows an error, which the metrics do not")
 	}
 }
@@ -263,10 +310,126 @@ func TestNoObjectives(t *testing.T) {
 	v := example()
 	v.Config, v.KPIs = &config.Config{TimeZone: time.UTC}, nil
 	root, _ := show(t, v)
-	if got := lines(byID(t, root, "begin"))[0]; got != "No objectives yet" {
+	if got := text(byID(t, root, "begin")); got != "No objectives yet" {
 		t.Errorf("the page begins with %q", got)
 	}
-	if got := lines(byID(t, root, "platforms")); !strings.Contains(strings.Join(got, " "), "wiki mediawiki works") {
-		t.Errorf("the platforms are not shown: %q", got)
+	if got := lines(byID(t, root, "platform-wiki"))[0]; got != "wiki" {
+		t.Errorf("the first platform is %q", got)
 	}
+
+	// Whoever takes the example over has a config file that loads.
+	example := text(find(root, func(n *html.Node) bool { return n.Data == "pre" })[0])
+	file := "platforms:\n  - name: wiki\n    type: mediawiki\n    url: https://wiki.example.org/w/api.php\n" + example
+	cfg, err := config.Parse("intranet.yml", []byte(file), collector.Types, func(string) collector.Options { return collector.Options{} })
+	if err != nil {
+		t.Fatalf("%v, in\n%s", err, file)
+	}
+	if k := cfg.KPIs()[0]; k.Name != "pages_created_weekly" || k.Warning == nil || k.Review.Before(now) {
+		t.Errorf("the example says %+v", k)
+	}
+}
+
+// What browsers, and those who hear the page instead of seeing it, go by.
+func TestStructure(t *testing.T) {
+	for name, v := range map[string]View{"ordinary": ordinary(), "hostile": example()} {
+		root, _ := show(t, v)
+		elements := func(names ...string) []*html.Node {
+			return find(root, func(n *html.Node) bool { return slices.Contains(names, n.Data) })
+		}
+		if got := attribute(elements("html")[0], "lang"); got != "en" {
+			t.Errorf("%s: the language is %q", name, got)
+		}
+		for _, landmark := range []string{"header", "main", "footer", "h1", "title"} {
+			if n := len(elements(landmark)); n != 1 {
+				t.Errorf("%s: there are %d of %s", name, n, landmark)
+			}
+		}
+		var headings []string
+		for _, h := range elements("h1", "h2", "h3", "h4", "h5", "h6") {
+			headings = append(headings, h.Data)
+		}
+		if want := append([]string{"h1"}, slices.Repeat([]string{"h2"}, len(v.Config.Objectives)+1)...); !slices.Equal(headings, want) {
+			t.Errorf("%s: the headings are %v, want %v", name, headings, want)
+		}
+		for _, table := range elements("table") {
+			if first := table.FirstChild.NextSibling; first.Data != "caption" || text(first) == "" {
+				t.Errorf("%s: a table begins with %s", name, first.Data)
+			}
+		}
+		for _, th := range elements("th") {
+			if want := map[string]string{"thead": "col", "tbody": "row"}[th.Parent.Parent.Data]; !strings.HasPrefix(attribute(th, "scope"), want) {
+				t.Errorf("%s: %q has the scope %q", name, text(th), attribute(th, "scope"))
+			}
+		}
+		for _, svg := range elements("svg") {
+			if attribute(svg, "aria-hidden") != "true" { // the words beside it say the same
+				t.Errorf("%s: a bar is told to those who can't see it", name)
+			}
+		}
+		ids := map[string]bool{}
+		for _, n := range find(root, func(n *html.Node) bool { return attribute(n, "id") != "" }) {
+			if id := attribute(n, "id"); ids[id] {
+				t.Errorf("%s: the id %s is there twice", name, id)
+			} else {
+				ids[id] = true
+			}
+		}
+		for _, n := range find(root, func(n *html.Node) bool { return n.Data == "a" || attribute(n, "aria-labelledby") != "" }) {
+			id, within := strings.CutPrefix(attribute(n, "href"), "#")
+			if n.Data != "a" {
+				id, within = attribute(n, "aria-labelledby"), true
+			}
+			if within && id != "ZgotmplZ" && !ids[id] {
+				t.Errorf("%s: nothing has the id %s", name, id)
+			}
+		}
+		for _, n := range find(root, func(n *html.Node) bool {
+			return attribute(n, "src") != "" || slices.Contains([]string{"script", "link", "iframe", "form"}, n.Data)
+		}) {
+			t.Errorf("%s: there is an element %s", name, n.Data)
+		}
+	}
+}
+
+// Everything can be read in both schemes, and told apart from what is around it.
+func TestContrast(t *testing.T) {
+	rule := regexp.MustCompile(`--(\w+): #([0-9a-f]{3,6});`)
+	light, dark, found := strings.Cut(style, "scheme: dark)")
+	if !found {
+		t.Fatal("there is no dark scheme")
+	}
+	for scheme, css := range map[string]string{"light": light, "dark": dark} {
+		colours := map[string]float64{}
+		for _, m := range rule.FindAllStringSubmatch(css, -1) {
+			colours[m[1]] = luminance(t, m[2])
+		}
+		for _, paper := range []string{"paper", "tint"} {
+			for colour, least := range map[string]float64{"ink": 4.5, "soft": 4.5, "ok": 4.5, "warn": 4.5, "crit": 4.5, "now": 3} {
+				a, b := colours[colour], colours[paper]
+				if got := (max(a, b) + 0.05) / (min(a, b) + 0.05); got < least || a == 0 || b == 0 {
+					t.Errorf("%s on %s has a contrast of %.2f in the %s scheme, want %v", colour, paper, got, scheme, least)
+				}
+			}
+		}
+	}
+}
+
+// luminance is the relative luminance of WCAG 2.
+func luminance(t *testing.T, hex string) float64 {
+	t.Helper()
+	if len(hex) == 3 {
+		hex = string([]byte{hex[0], hex[0], hex[1], hex[1], hex[2], hex[2]})
+	}
+	rgb, err := strconv.ParseUint(hex, 16, 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	linear := func(c uint64) float64 {
+		v := float64(c&255) / 255
+		if v <= 0.04045 {
+			return v / 12.92
+		}
+		return math.Pow((v+0.055)/1.055, 2.4)
+	}
+	return 0.2126*linear(rgb>>16) + 0.7152*linear(rgb>>8) + 0.0722*linear(rgb)
 }

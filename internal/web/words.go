@@ -1,20 +1,50 @@
 package web
 
-import "time"
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/intranet-exporter/intranet_exporter/config"
+	"github.com/intranet-exporter/intranet_exporter/internal/cause"
+	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
+	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/poll"
+	"github.com/intranet-exporter/intranet_exporter/internal/tally"
+	"github.com/intranet-exporter/intranet_exporter/internal/words"
+)
+
+const day = 24 * time.Hour
 
 // A moment is a time for people and for machines.
 type moment struct{ Text, Machine string }
 
+// moment writes the time of day only where it still matters, and a weekday only where it is clear which.
 func (v View) moment(t time.Time) moment {
 	t = t.In(v.Config.TimeZone)
-	layout := "2 January 2006, 15:04"
-	if t.Year() == v.Now.In(v.Config.TimeZone).Year() {
-		layout = "2 January, 15:04"
+	layout := "2 January 2006"
+	switch days := civil(t).Sub(civil(v.Now.In(v.Config.TimeZone))) / day; {
+	case days == 0:
+		layout = "today, 15:04"
+	case days == 1:
+		layout = "tomorrow, 15:04"
+	case days == -1:
+		layout = "yesterday, 15:04"
+	case -7 < days && days < 0:
+		layout = "Monday, 15:04"
 	}
 	return moment{t.Format(layout), t.Format(time.RFC3339)}
 }
 
-func (v View) day(t time.Time) moment {
+// civil returns t's day, all of which are equally long.
+func civil(t time.Time) time.Time {
+	y, m, d := t.Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+}
+
+func (v View) date(t time.Time) moment {
 	t = t.In(v.Config.TimeZone)
 	return moment{t.Format("2 January 2006"), t.Format(time.DateOnly)}
 }
@@ -26,4 +56,242 @@ func (v View) known(t time.Time) *moment {
 	}
 	m := v.moment(t)
 	return &m
+}
+
+// age says how old something is that was true at t, and returns nil for the zero time.
+func (v View) age(t time.Time) *moment {
+	m := v.known(t)
+	if m == nil {
+		return nil
+	}
+	switch d := v.Now.Sub(t); {
+	case d < time.Minute:
+		m.Text = "less than a minute old"
+	case d < time.Hour:
+		m.Text = words.Count(int64(d/time.Minute), "minute") + " old"
+	case d < 2*day:
+		m.Text = words.Count(int64(d/time.Hour), "hour") + " old"
+	default:
+		m.Text = words.Count(int64(d/day), "day") + " old"
+	}
+	return m
+}
+
+// role writes a slug as people say it.
+func role(slug string) string { return strings.NewReplacer("-", " ", "_", " ").Replace(slug) }
+
+// attainment says how far a KPI is from its target, or from its range where that is what it aims at. It returns ""
+// where there is nothing to compare.
+func attainment(s kpi.State) string {
+	k := s.KPI
+	if !s.Known {
+		return ""
+	}
+	if k.Direction == config.Range {
+		for _, l := range s.Limits {
+			if l.Condition == "below" && s.Value < l.At || l.Condition == "above" && s.Value > l.At {
+				return distance(math.Abs(s.Value-l.At), k.Unit, l.Condition, "the range")
+			}
+		}
+		if len(s.Limits) > 0 {
+			return "Within the range"
+		}
+		return ""
+	}
+	switch {
+	case k.Target == nil:
+		return ""
+	case k.Direction == config.Lower && s.Value <= k.Target.Value, k.Direction == config.Higher && s.Value >= k.Target.Value:
+		return "Target reached"
+	case k.Direction == config.Lower:
+		return distance(s.Value-k.Target.Value, k.Unit, "above", "the target")
+	case k.Unit == measure.Ratio, s.Value < 0, k.Target.Value <= 0:
+		return distance(k.Target.Value-s.Value, k.Unit, "below", "the target")
+	}
+	percent := math.Floor(100*s.Value/k.Target.Value + 1e-9) // what is not reached is never 100 %, and 1e-9 is for binary fractions
+	if percent == 0 && s.Value > 0 {
+		return "Less than 1\u00a0% of the target"
+	}
+	return words.Quantity(percent/100, measure.Ratio) + " of the target"
+}
+
+// distance says how far a value is from where it should be: two shares are points apart, not percent.
+func distance(d float64, unit measure.Unit, side, from string) string {
+	if unit == measure.Ratio {
+		d, unit = 100*d, "points"
+	}
+	d = math.Round(10*d) / 10
+	if d == 0 {
+		return "Just " + side + " " + from
+	}
+	return words.Quantity(d, unit) + " " + side + " " + from
+}
+
+// absence says why a KPI has no value.
+func (v View) absence(s kpi.State) string {
+	i := slices.IndexFunc(v.Statuses, func(p poll.Status) bool { return p.Platform.Name == s.KPI.Platform })
+	switch {
+	case s.WarmingUp && !s.Expected.IsZero():
+		return "Its first value comes " + from(v.moment(s.Expected)) + "."
+	case i < 0:
+		return ""
+	case v.Statuses[i].Failing != "":
+		return v.failure(v.Statuses[i]) + "."
+	case !v.Statuses[i].Success:
+		return waiting(v.Statuses[i])
+	case !s.Data.IsZero() && v.Now.Sub(s.Data) > v.Statuses[i].Platform.MaxAge:
+		return "Its numbers became too old to be shown."
+	}
+	return "The platform tells no number for it."
+}
+
+// waiting says what a platform waits for that neither works nor fails.
+func waiting(s poll.Status) string {
+	if s.LastSuccess.IsZero() {
+		return "The first poll is running; it reads what happened before, which may take hours."
+	}
+	return "The last poll before the exporter was started failed; the next one is running."
+}
+
+// failures says what a platform has done that fails, to people who don't run the exporter.
+var failures = map[cause.Cause]string{
+	cause.Auth:        "has refused the exporter's password or token",
+	cause.Permission:  "has not shown the exporter all that it must see",
+	cause.RateLimited: "has asked the exporter to come back later",
+	cause.Timeout:     "has not answered in time",
+	cause.Unavailable: "has been out of reach",
+	cause.BadResponse: "has given answers that can't be right",
+	cause.Other:       "has not been read, for a reason that the exporter's log tells,",
+}
+
+// failure says since when a platform fails, and how, without a full stop.
+func (v View) failure(s poll.Status) string {
+	text := "The platform " + failures[s.Failing]
+	if !s.FailingSince.IsZero() {
+		text += " since " + v.moment(s.FailingSince).Text
+	}
+	return text
+}
+
+// health puts into words what people should know about a platform.
+func (v View) health(s poll.Status) (status, []string) {
+	values, old, newest := 0, 0, time.Time{}
+	if s.Snapshot != nil {
+		values = len(s.Snapshot.Values)
+		old = values - len(s.Snapshot.Fresh(v.Now, s.Platform.MaxAge).Values)
+		for _, value := range s.Snapshot.Values {
+			if value.AsOf.After(newest) {
+				newest = value.AsOf
+			}
+		}
+	}
+	state, notes := works, []string(nil)
+	switch {
+	case s.Failing != "":
+		state = fails
+		text := v.failure(s)
+		switch {
+		case values == 0:
+			text += "; there are no numbers yet"
+		case old == values:
+			text += "; its numbers became too old to be shown"
+		case newest.After(s.FailingSince):
+			text += "; some numbers still come in"
+		default:
+			text += "; the numbers are from then"
+		}
+		notes = append(notes, text+".")
+	case !s.Success:
+		state = waits
+		notes = append(notes, waiting(s))
+	case old > 0:
+		notes = append(notes, "Some of its numbers became too old to be shown.")
+	}
+	notes = append(notes, v.covered(s)...)
+	for _, p := range s.Platform.Description.Permissions {
+		if granted, known := s.Granted[p.Name]; known && !granted {
+			note := "The permission “" + p.Name + "” is missing"
+			if p.Lost != "" {
+				note += "; it costs " + strings.TrimSuffix(p.Lost, ".")
+			}
+			notes = append(notes, note+".")
+		}
+	}
+	return state, notes
+}
+
+// covered says from when on there are values over windows that the known events do not fill yet.
+func (v View) covered(s poll.Status) []string {
+	if s.Snapshot == nil {
+		return nil
+	}
+	var notes []string
+	for _, window := range measure.Windows {
+		windowed := 0
+		var order []string // of moments
+		missing := map[string][]string{}
+		for _, d := range s.Platform.Description.Measures() {
+			if d.Window != window {
+				continue
+			}
+			windowed++
+			if expected, ok := s.Snapshot.Expected[d.Ref]; ok {
+				at := v.moment(expected)
+				if missing[at.Text] == nil {
+					order = append(order, at.Text)
+				}
+				missing[at.Text] = append(missing[at.Text], words.What(measure.Ref{Measure: d.Measure, Label: d.Label}))
+			}
+		}
+		for _, at := range order {
+			note := fmt.Sprintf("%d-day values", time.Duration(window)/day)
+			if len(missing[at]) < windowed {
+				note += " of " + list(missing[at])
+			}
+			notes = append(notes, note+" come from "+at+" on.")
+		}
+	}
+	return notes
+}
+
+// from says when something begins.
+func from(m moment) string { return "from " + m.Text + " on" }
+
+// left says what accounts are that are not counted, by the reason.
+var left = map[string]string{
+	"own":      "of the exporter itself",
+	"service":  "of services",
+	"guest":    "of guests",
+	"pattern":  "left out by name",
+	"disabled": "disabled",
+}
+
+// accounts says how many accounts count, and why others do not.
+func accounts(s *tally.Snapshot) string {
+	counted, ok := s.Value(measure.Ref{Measure: "accounts"})
+	if !ok {
+		return ""
+	}
+	text := words.Count(int64(counted.Value), "account") + " counted"
+	var reasons []string
+	excluded := 0.0
+	for _, e := range s.Values {
+		if e.Measure == "accounts_excluded" && e.Value > 0 {
+			reasons = append(reasons, words.Quantity(e.Value, "")+" "+left[e.Label])
+			excluded += e.Value
+		}
+	}
+	if excluded == 0 {
+		return text + ", none left out."
+	}
+	return text + ", " + words.Quantity(excluded, "") + " not: " + list(reasons) + "."
+}
+
+// list joins what is said one after the other: "a, b and c".
+func list(all []string) string {
+	last := len(all) - 1
+	if last < 1 {
+		return strings.Join(all, "")
+	}
+	return strings.Join(all[:last], ", ") + " and " + all[last]
 }
