@@ -285,8 +285,14 @@ func startAlertmanager(t *testing.T, smtp, webhook string) alertmanager {
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "alertmanager.yml"), config)
 
-	cmd := exec.CommandContext(t.Context(), program, retention, "--config.file="+filepath.Join(dir, "alertmanager.yml"),
-		"--storage.path="+filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:0", "--cluster.listen-address=")
+	return alertmanager{listen(t, program, retention, "--config.file="+filepath.Join(dir, "alertmanager.yml"),
+		"--storage.path="+filepath.Join(dir, "data"), "--web.listen-address=127.0.0.1:0", "--cluster.listen-address=")}
+}
+
+// listen starts a server that listens on a port of its choice, and returns its address.
+func listen(t *testing.T, program string, args ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), program, args...)
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -295,6 +301,7 @@ func startAlertmanager(t *testing.T, smtp, webhook string) alertmanager {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Wait() })
+	var said strings.Builder
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {
 		if strings.Contains(lines.Text(), "repeat_interval is greater") {
@@ -302,11 +309,12 @@ func startAlertmanager(t *testing.T, smtp, webhook string) alertmanager {
 		}
 		if _, addr, found := strings.Cut(lines.Text(), `msg="Listening on" address=`); found {
 			go func() { _, _ = io.Copy(io.Discard, log) }()
-			return alertmanager{"http://" + addr}
+			return "http://" + addr
 		}
+		said.WriteString(lines.Text() + "\n")
 	}
-	t.Fatal("Alertmanager did not start")
-	return alertmanager{}
+	t.Fatalf("%s did not start:\n%s", filepath.Base(program), &said)
+	return ""
 }
 
 func (am alertmanager) post(t *testing.T, alerts ...alert) {
