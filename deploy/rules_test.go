@@ -233,7 +233,7 @@ func TestSeriesExist(t *testing.T) {
 func tool(t *testing.T, name string) string {
 	path, err := exec.LookPath(name)
 	if err != nil {
-		t.Skipf("%s is not installed; Debian has it in the packages prometheus and prometheus-alertmanager", name)
+		t.Skipf("%s is not installed; Debian has it in the packages prometheus, prometheus-alertmanager, systemd or docker.io", name)
 	}
 	return path
 }
