@@ -13,7 +13,7 @@ LABEL org.opencontainers.image.title="intranet_exporter" \
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 COPY --from=build /src/intranet_exporter /bin/
 # A volume that is mounted here takes over its owner.
-COPY --from=build --chown=65534:65534 --chmod=700 /data /data
+COPY --from=build --chown=65534:65534 /data /data
 
 USER 65534:65534
 EXPOSE 10042
