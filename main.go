@@ -89,7 +89,7 @@ func run(ctx context.Context, args []string) int {
 	case check.FullCommand():
 		err = console.Check(ctx, *configFile, checkOptions)
 	case poll.FullCommand():
-		err = app.Poll(ctx, *configFile, *platform, *format, os.Stdout, logger)
+		err = console.Poll(ctx, *configFile, *platform, *format)
 	case demo.FullCommand():
 		demoOptions.Logger, demoOptions.Libraries = logger, libraries
 		err = app.Demo(ctx, demoOptions, os.Stdout)

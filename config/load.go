@@ -248,7 +248,7 @@ func (l *loader) refused(key string, err error) {
 		return
 	}
 	for e := err; e != nil; e = errors.Unwrap(e) {
-		switch e := e.(type) {
+		switch e := e.(type) { //nolint:errorlint // this walks the chain itself, to see all errors that were joined
 		case *collector.KeyError:
 			l.problem(key+"."+e.Key, "%s", e.Err)
 			return

@@ -275,16 +275,16 @@ func (s server) testActions(t *testing.T) {
 	var got []string
 	for _, r := range s.run(t, p.Targets[0], "two") {
 		m := r.Metric
-		got = append(got, fmt.Sprintf("%s %s: %.10s within %q, %s, since %s", m["kpi"], m["severity"], m["action"], m["within"], m["kpi_owner"],
+		got = append(got, fmt.Sprintf("%s %s: %.11s within %q, %s, since %s", m["kpi"], m["severity"], m["action"], m["within"], m["kpi_owner"],
 			time.UnixMilli(int64(r.number(t))).UTC().Format(time.DateOnly)))
 	}
 	slices.Sort(got)
 	want := []string{
-		`desk_calls critical: Call the s within "1d", service-desk, since 2026-11-20`,
-		`lower_missed warning: Do as agre within "14d", editor, since 2026-11-18`,
-		`pages_created_weekly critical: Say "hi"` + "\n{" + ` within "", intranet-manager, since 2026-11-19`,
-		`range_below warning: Do as agre within "14d", editor, since 2026-11-18`,
-		`survey warning: Ask what i within "30d", communications, since 2026-11-03`,
+		`desk_calls critical: Call the su within "1d", service-desk, since 2026-11-20`,
+		`lower_missed warning: Do as agree within "14d", editor, since 2026-11-18`,
+		`pages_created_weekly critical: Say "hi"` + "\n{{" + ` within "", intranet-manager, since 2026-11-19`,
+		`range_below warning: Do as agree within "14d", editor, since 2026-11-18`,
+		`survey warning: Ask what is within "30d", communications, since 2026-11-03`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

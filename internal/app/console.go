@@ -130,7 +130,7 @@ func wrap(text string, n int) []string {
 // cut returns the beginning of a text, as much as has room in n columns.
 func cut(s string, n int) string {
 	for i, r := range s {
-		if n -= advance(r); n < 0 {
+		if n -= cells(r); n < 0 {
 			return s[:i]
 		}
 	}
@@ -140,13 +140,13 @@ func cut(s string, n int) string {
 func length(s string) int {
 	n := 0
 	for _, r := range s {
-		n += advance(r)
+		n += cells(r)
 	}
 	return n
 }
 
-// advance returns how many columns a letter takes on a terminal: two for those of East Asia, none for accents.
-func advance(r rune) int {
+// cells returns how many columns a letter takes on a terminal: two for those of East Asia, none for accents.
+func cells(r rune) int {
 	if unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf) {
 		return 0
 	}

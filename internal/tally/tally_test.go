@@ -663,7 +663,7 @@ func TestAgainstBruteForce(t *testing.T) {
 			b := newBench(t, func(d *collector.Description) {
 				d.Reread = seed%2 == 0
 				d.Settle = time.Duration(rnd.IntN(3)) * 12 * time.Hour
-				d.Step = time.Duration(1+rnd.IntN(100)) * time.Hour
+				d.Step = time.Duration(20+rnd.IntN(200)) * time.Hour
 			})
 			kinds := []measure.Kind{measure.Login, measure.PageView, measure.PageCreated}
 			population := make([]collector.Account, 30)
