@@ -35,7 +35,7 @@ bench: ## measure
 
 e2e: build ## prove the exporter against real servers; RUN=TestIntranet/SIGKILL for one scenario
 	e2e/install.sh
-	@TMPDIR=$$(mktemp -d) && export TMPDIR && trap 'rm -rf "$$TMPDIR"' EXIT && trap 'exit 1' HUP INT TERM && \
+	@TMPDIR=$$(mktemp -d) && export TMPDIR && trap 'rm -rf "$$TMPDIR" || { sleep 2; rm -rf "$$TMPDIR"; }' EXIT && trap 'exit 1' HUP INT TERM && \
 	$(GO) test -tags e2e -count 1 -timeout 20m -v -run '$(RUN)' ./e2e
 
 clean: ## remove what was built
