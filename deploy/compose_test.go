@@ -26,11 +26,27 @@ type service struct {
 	Environment map[string]string
 	Ports       []string
 	Volumes     []string
-	DependsOn   []string `yaml:"depends_on"`
+	DependsOn   dependencies `yaml:"depends_on"`
+	Restart     string
+	Entrypoint  []string
+	Profiles    []string
 	ReadOnly    bool     `yaml:"read_only"`
 	CapDrop     []string `yaml:"cap_drop"`
 	SecurityOpt []string `yaml:"security_opt"`
 	Healthcheck struct{ Test []string }
+}
+
+// dependencies are names, as a list or with conditions.
+type dependencies []string
+
+func (d *dependencies) UnmarshalYAML(n *yaml.Node) error {
+	if n.Kind == yaml.SequenceNode {
+		return n.Decode((*[]string)(d))
+	}
+	var conditions map[string]any
+	err := n.Decode(&conditions)
+	*d = slices.Collect(maps.Keys(conditions))
+	return err
 }
 
 type composition struct {
@@ -80,8 +96,8 @@ func TestCompose(t *testing.T) {
 		if !s.ReadOnly || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Equal(s.SecurityOpt, []string{"no-new-privileges:true"}) {
 			t.Errorf("%s is not hardened", name)
 		}
-		if len(s.Ports) == 0 {
-			t.Errorf("%s has no port to look at", name)
+		if once := s.Restart == "no"; once != (len(s.Ports) == 0) {
+			t.Errorf("%s: restart %q and ports %v: what stays has something to look at, what ends has not", name, s.Restart, s.Ports)
 		}
 		for _, p := range s.Ports {
 			if !strings.HasPrefix(p, "127.0.0.1:") {
@@ -120,8 +136,10 @@ func TestCompose(t *testing.T) {
 	if own.Name == c.Name {
 		t.Error("the simulated organisation and your own would share volumes")
 	}
-	if names := slices.Collect(maps.Keys(own.Services)); !slices.Equal(names, []string{"exporter"}) {
-		t.Errorf("compose.own.yaml changes %v, want the exporter alone", names)
+	for name, s := range c.Services {
+		if simulated := s.Restart == "no"; simulated != (len(own.Services[name].Profiles) > 0) {
+			t.Errorf("%s: of what is simulated: %v, left out by compose.own.yaml: %v", name, simulated, !simulated)
+		}
 	}
 }
 
@@ -195,6 +213,22 @@ func TestComposeServers(t *testing.T) {
 	}
 	equal(t, "subject", m.subject, "Calls to the service desk is above its critical limit")
 	contains(t, m.text, "What to do, as agreed:\nCall the suppliers together.")
+}
+
+// TestComposeHistory runs what makes blocks of the simulated weeks before today, twice.
+func TestComposeHistory(t *testing.T) {
+	tool(t, "promtool")
+	data, tsdb := t.TempDir(), t.TempDir()
+	write(t, filepath.Join(data, "history.om"), "# TYPE x gauge\nx 1 1790000000\n# EOF\n")
+	entrypoint := compose(t, "compose.yaml").Services["blocks"].Entrypoint
+	script := strings.NewReplacer("/data", data, "/prometheus", tsdb).Replace(entrypoint[2])
+	for range 2 {
+		run(t, entrypoint[0], entrypoint[1], script)
+		if n := len(glob(t, tsdb+"/*/meta.json")); n != 1 {
+			t.Errorf("%d blocks, want 1", n)
+		}
+		equal(t, "what is left", strings.Join(glob(t, data+"/*"), " "), data+"/done")
+	}
 }
 
 // mounts lays out a service's own files as they are inside its container, after replacing old by new, pair by pair.
