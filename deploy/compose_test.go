@@ -143,6 +143,11 @@ func TestCompose(t *testing.T) {
 	}
 }
 
+func TestDockerfileHasTheGoOfTheModule(t *testing.T) {
+	version := regexp.MustCompile(`(?m)^go (\S+)$`).FindStringSubmatch(read(t, "../go.mod"))
+	contains(t, read(t, "../Dockerfile"), "\nFROM golang:"+version[1]+" AS build\n")
+}
+
 // The files for compose differ from those to start from in what is listed here, and in nothing else.
 func TestComposeFiles(t *testing.T) {
 	same := func(t *testing.T, file string, want map[string]any) {
