@@ -129,10 +129,14 @@ func demoHistory(ctx context.Context, o DemoOptions, now time.Time) (err error) 
 		}()
 	}
 	length, told := time.Duration(o.History), int64(0)
-	return demo.WriteHistory(ctx, out, o.Seed, length, now, func(at time.Time) {
-		if tenths := 10 - int64(10*now.Sub(at)/length); tenths > told {
+	err = demo.WriteHistory(ctx, out, o.Seed, length, now, func(at time.Time) {
+		if tenths := 10 * int64(at.Sub(now.Add(-length))) / int64(length); tenths > told {
 			told = tenths
 			level.Info(o.Logger).Log("msg", "Writing history", "percent", 10*tenths, "until", at.UTC().Format(time.DateOnly))
 		}
 	})
+	if err == nil {
+		level.Info(o.Logger).Log("msg", "Wrote history", "file", o.Output)
+	}
+	return err
 }

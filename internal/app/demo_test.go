@@ -87,7 +87,7 @@ func TestDemoHistory(t *testing.T) {
 	if err != nil || !bytes.HasPrefix(content, []byte("# HELP intranet_accounts ")) || !bytes.HasSuffix(content, []byte("\n# EOF\n")) {
 		t.Errorf("%d bytes, %v", len(content), err)
 	}
-	if !strings.Contains(logged.String(), "percent=100") || said.Len() > 0 {
+	if !strings.Contains(logged.String(), "percent=90 ") || !strings.Contains(logged.String(), `msg="Wrote history" file=`+file) || said.Len() > 0 {
 		t.Errorf("said %q, logged %q", said.String(), logged.String())
 	}
 	if err := o.History.Set("20y"); err != nil {

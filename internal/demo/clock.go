@@ -66,6 +66,9 @@ func (i *Intranet) Relive(ctx context.Context, dir *storage.Dir, moments iter.Se
 			polls.Go(func() { r.poll(ctx, now) })
 		}
 		polls.Wait()
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		m := Moment{Now: now, Config: cfg}
 		sources := map[string]kpi.Source{}
 		for _, r := range runs {

@@ -172,6 +172,7 @@ func TestExposedIsTrue(t *testing.T) {
 					t.Error(err)
 				}
 			})
+			intranet.wiki.rows = 60 // so that lists come in parts
 			history := NewOrganisation(tc.seed, last).Feed().Until(last)
 			moments := 0
 			err = intranet.Relive(t.Context(), nil, Every(8*time.Hour, tc.first, last), func(m Moment) error {

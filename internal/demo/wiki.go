@@ -20,7 +20,7 @@ const (
 	wikiMeterID = 2
 )
 
-// What the API tells at once: the right to apihighlimits is granted.
+// How much the API tells, and may be asked, at once: the right to apihighlimits is granted.
 const (
 	wikiRows  = 5000
 	wikiNames = 500
@@ -30,6 +30,7 @@ const (
 // answers in parts, and tells errors with status 200.
 type wiki struct {
 	password string // of the meter
+	rows     int    // of one answer
 
 	mu        sync.Mutex
 	sessions  map[string]bool // by cookie: logged in
@@ -61,7 +62,7 @@ type wikiRevision struct {
 }
 
 func newWiki() *wiki {
-	w := &wiki{password: strings.ToLower(rand.Text() + rand.Text())[:32], sessions: map[string]bool{}}
+	w := &wiki{password: strings.ToLower(rand.Text() + rand.Text())[:32], rows: wikiRows, sessions: map[string]bool{}}
 	w.add(&wikiUser{id: 1, name: "MediaWiki default"})
 	w.add(&wikiUser{id: wikiMeterID, name: wikiMeter, groups: []string{"bot"}})
 	return w
@@ -193,7 +194,7 @@ func (w *wiki) query(params url.Values) object {
 	case "allmessages":
 		return object{"batchcomplete": true, "query": object{name: []object{{"name": "double-redirect-fixer", "content": "Redirect fixer"}}}}
 	case "allusers":
-		return rows(name, params, "aufrom", w.users, func(u *wikiUser) object {
+		return rows(w.rows, name, params, "aufrom", w.users, func(u *wikiUser) object {
 			row := object{"userid": u.id, "name": u.name, "groups": u.groups}
 			if u.blocked {
 				row["blockid"], row["blockpartial"] = u.id, false
@@ -206,7 +207,7 @@ func (w *wiki) query(params url.Values) object {
 			return refusal("toomanyvalues")
 		}
 		asked := keep(w.users, func(u *wikiUser) bool { return slices.Contains(ids, strconv.Itoa(u.id)) })
-		return rows(name, params, "uscontinue", asked, func(u *wikiUser) object {
+		return rows(w.rows, name, params, "uscontinue", asked, func(u *wikiUser) object {
 			return object{"userid": u.id, "name": u.name, "emailable": u.emailable}
 		})
 	case "allpages":
@@ -214,7 +215,7 @@ func (w *wiki) query(params url.Values) object {
 		asked := keep(w.pages, func(p *wikiPage) bool {
 			return strconv.Itoa(p.namespace) == params.Get("apnamespace") && !(p.redirect && nonredirects)
 		})
-		return rows(name, params, "apcontinue", asked, func(p *wikiPage) object {
+		return rows(w.rows, name, params, "apcontinue", asked, func(p *wikiPage) object {
 			return object{"pageid": p.id, "ns": p.namespace, "title": p.title}
 		})
 	case "allrevisions":
@@ -228,13 +229,13 @@ func keep[T any](all []T, wanted func(T) bool) []T {
 }
 
 // rows answers with a part of a list, and how to ask for the rest.
-func rows[T any](name string, params url.Values, key string, all []T, show func(T) object) object {
+func rows[T any](most int, name string, params url.Values, key string, all []T, show func(T) object) object {
 	from, err := strconv.Atoi(cmp.Or(params.Get(key), "0"))
 	if err != nil || from < 0 || from > len(all) {
 		return refusal("badcontinue")
 	}
 	answer := object{"batchcomplete": true}
-	to := min(len(all), from+wikiRows)
+	to := min(len(all), from+most)
 	if to < len(all) {
 		answer["continue"] = object{key: strconv.Itoa(to), "continue": "-||"}
 	}
@@ -272,7 +273,7 @@ func (w *wiki) changes(params url.Values) object {
 		if !slices.Contains(namespaces, strconv.Itoa(r.page.namespace)) {
 			continue
 		}
-		if n++; n > wikiRows {
+		if n++; n > w.rows {
 			answer["continue"] = object{"garvcontinue": strconv.Itoa(first + i), "continue": "garvcontinue||"}
 			break
 		}
