@@ -9,7 +9,7 @@ import (
 const unitFile = "systemd/intranet_exporter.service"
 
 func TestUnit(t *testing.T) {
-	program := tool(t, "systemd-analyze") //nolint:misspell // that is its name
+	program := tool(t, "systemd-analyze")
 	t.Run("verify", func(t *testing.T) {
 		// It looks for the program, which is not installed here. What is only suggested is verified too.
 		unit := filepath.Join(t.TempDir(), filepath.Base(unitFile))

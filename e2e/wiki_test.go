@@ -79,7 +79,7 @@ func (w *wiki) serve(t *testing.T) *wiki {
 
 func (w *wiki) serveAt(t *testing.T, address string) {
 	cmd := exec.Command("php", "-d", "opcache.revalidate_freq=0", "-S", address, "-t", mediawiki)
-	cmd.Env = environ("MW_CONFIG_FILE="+filepath.Join(w.dir, "LocalSettings.php"))
+	cmd.Env = environ("MW_CONFIG_FILE=" + filepath.Join(w.dir, "LocalSettings.php"))
 	w.server = start(t, "wiki", cmd)
 	w.server.listening(t, address)
 	w.proxy = newProxy(t, address)
