@@ -23,7 +23,7 @@ fmt: ## format the code
 	$(LINT) fmt
 
 lint: ## look for what compiles and should not be there
-	$(LINT) run
+	$(LINT) run --allow-parallel-runners
 	$(GO) vet -tags e2e ./...
 	$(GO) mod tidy -diff
 
