@@ -142,7 +142,10 @@ func (c *Client) do(ctx context.Context, method, path string, params url.Values,
 		}
 		after := retryAfter(header, time.Now())
 		pause := after + backoff(attempt)
-		if deadline, ok := ctx.Deadline(); after > longestWait || ok && time.Until(deadline) < pause {
+		if after > longestWait { // whatever it is short of, it does not want to be asked
+			return cause.Errorf(cause.RateLimited, "%w, and asks to be left alone for %s", err, after)
+		}
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < pause {
 			return err
 		}
 		if err := c.Wait(ctx, pause); err != nil {
