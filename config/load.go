@@ -29,6 +29,7 @@ const (
 	maxFileSize = 1 << 20
 	maxText     = 500 // characters
 	maxSlug     = 60
+	maxFields   = 64 // of a profile
 
 	defaultPollInterval     = 15 * time.Minute
 	defaultAccountsInterval = day
@@ -208,6 +209,10 @@ func (l *loader) platform(key string, n *yaml.Node) {
 		return
 	}
 	p.Collector, p.Description = c, c.Describe()
+	if a := p.Description.Accounts; a != nil && len(a.Profile) > maxFields {
+		l.problem(key+".profile.fields", "the platform tells %d profile fields, and at most %d can count; name those that should", len(a.Profile), maxFields)
+		return
+	}
 	l.schedule(key, p, k)
 	_, _ = fmt.Fprint(sum, p.PollInterval, p.AccountsInterval, p.Timeout, p.MaxAge, p.Description.Settle, p.Exclude)
 	p.Fingerprint = fmt.Sprintf("%x", sum.Sum(nil))
