@@ -45,7 +45,7 @@ func run(ctx context.Context, args []string) int {
 	serve := cmd.Command("serve", "Poll the platforms and serve metrics and the scorecard page.").Default()
 	options := app.ServeOptions{Web: kingpinflag.AddFlags(serve, ":10042")}
 	serve.Flag("storage.path", "Folder of the state that outlives a restart.").Default("data").StringVar(&options.StoragePath)
-	serve.Flag("web.external-url", "Address under which people reach the exporter; links in notifications begin with it.").StringVar(&options.ExternalURL)
+	serve.Flag("web.external-url", "Address under which people reach the exporter; links in notifications begin with it. Needed with TLS.").StringVar(&options.ExternalURL)
 	serve.Flag("web.enable-lifecycle", "Reload the config file upon POST /-/reload.").BoolVar(&options.EnableLifecycle)
 	serve.Flag("web.max-requests", "Scrapes at the same time; 0 is any number.").Default("40").IntVar(&options.MaxRequests)
 
@@ -97,7 +97,11 @@ func run(ctx context.Context, args []string) int {
 	if err == nil {
 		return 0
 	}
-	fmt.Fprintln(os.Stderr, err)
+	if command == serve.FullCommand() {
+		_ = level.Error(logger).Log("msg", "Stopped", "err", err)
+	} else {
+		fmt.Fprintln(os.Stderr, err)
+	}
 	if _, usage := errors.AsType[app.UsageError](err); usage {
 		return 2
 	}

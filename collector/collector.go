@@ -43,7 +43,8 @@ func (e *KeyError) Unwrap() error { return e.Err }
 
 // A Collector reads one platform and knows its API, and nothing about disk, logs, windows, exclusions or
 // Prometheus. Methods are called one at a time. A nil error means that the platform told everything that
-// was asked; what was emitted before an error is thrown away. Errors carry a cause (package cause).
+// was asked; what was emitted before an error is thrown away, but for readings. Errors carry a cause (package
+// cause).
 type Collector interface {
 	// Describe says what this configuration, not this type, delivers and needs. It does no I/O.
 	Describe() Description
@@ -56,7 +57,8 @@ type Collector interface {
 	// Events emits what was done in [from, to), in any order. It may be asked for the same span again.
 	// An event outside the span is an error of the collector or of its configuration.
 	Events(ctx context.Context, from, to time.Time, emit func(Event)) error
-	// Readings emits the numbers that the platform counts by itself; they take effect one by one. With
+	// Readings emits the numbers that the platform counts by itself; they take effect one by one, also
+	// before an error, so only a number that is whole may be emitted. With
 	// full, which comes with the listing of accounts, also those that need a walk.
 	Readings(ctx context.Context, full bool, emit func(Reading)) error
 }
@@ -75,7 +77,7 @@ type Description struct {
 	Overlap  time.Duration // how much is read again by each poll, for late and withdrawn events
 	Step     time.Duration // longest span of one Events call, at least five minutes
 	Lag      time.Duration // normal age of the data beyond Settle; added to max_age
-	Reread   bool          // all 28 days may be read again every day
+	Reread   bool          // all 28 days may be read again every day, where the platform remembers them
 
 	Definition string // of the source keys (address, queries, namespaces), without secrets: a change starts a re-read
 }
@@ -98,9 +100,10 @@ type AccountSource struct {
 // A ReadingSource is a number that the platform counts by itself.
 type ReadingSource struct {
 	measure.Ref
-	Source string
-	Title  string // custom measures only
-	Unit   measure.Unit
+	Source     string
+	Title      string // custom measures only
+	Unit       measure.Unit
+	Definition string // of this number, where Description.Definition does not have it: a change drops the old one
 }
 
 // A Permission is a right on the platform.
@@ -192,6 +195,13 @@ func (d Description) Measures() []Delivered {
 		}
 	}
 	return all
+}
+
+// Remembers tells whether the platform can answer for all of a window that ends at the data time.
+func (d Description) Remembers(window time.Duration) bool {
+	return !slices.ContainsFunc(d.Events, func(e EventSource) bool {
+		return e.Memory != 0 && e.Memory < d.Settle+window+10*time.Minute // by so much rounding moves both ends
+	})
 }
 
 // counted says what m is counted from here, or "" if it can't be.

@@ -95,12 +95,11 @@ func newSQL(decode func(any) error, o Options) (Collector, error) {
 		onRequest: o.OnRequest,
 		now:       o.Now,
 		description: Description{
-			Interval: 15 * time.Minute,
-			Settle:   5 * time.Minute,
-			Overlap:  time.Duration(cfg.Overlap),
-			Step:     7 * 24 * time.Hour,
-			// Only so is a page that was deleted later than the overlap no page created.
-			Reread:     cfg.Retention == 0 || time.Duration(cfg.Retention) >= measure.Longest,
+			Interval:   15 * time.Minute,
+			Settle:     5 * time.Minute,
+			Overlap:    time.Duration(cfg.Overlap),
+			Step:       7 * 24 * time.Hour,
+			Reread:     true, // only so is a page that was deleted later than the overlap no page created
 			Definition: cfg.definition(),
 		},
 	}
@@ -259,7 +258,7 @@ func (c *sqlCollector) addReadings(cfg sqlConfig) error {
 		counted[ref] = key
 		q := sqlQuery{strings.ReplaceAll("readings."+ref.String(), " over ", "."), r.Query}
 		c.readings = append(c.readings, sqlReading{sqlQuery: q, ref: ref, unit: unit, full: r.Full})
-		c.description.Readings = append(c.description.Readings, ReadingSource{Ref: ref, Source: q.name, Title: r.Title, Unit: unit})
+		c.description.Readings = append(c.description.Readings, ReadingSource{Ref: ref, Source: q.name, Title: r.Title, Unit: unit, Definition: r.Query})
 		c.add(q, false, ref.String())
 	}
 	return errors.Join(problems...)

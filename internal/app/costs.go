@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/config"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 )
@@ -42,7 +41,7 @@ func costsOfPlatforms(old, now []*config.Platform) []string {
 			said = append(said, "platform "+p.Name+" is new: it is read from as far back as it remembers, at most 28 days")
 		case old[i].Type != p.Type || old[i].Description.Definition != p.Description.Definition:
 			said = append(said, "platform "+p.Name+" has another source: it is read anew; the present values stay until that is done")
-		case whoCounts(old[i]) != whoCounts(p) && remembers(p):
+		case whoCounts(old[i]) != whoCounts(p) && p.Description.Remembers(measure.Longest):
 			said = append(said, "platform "+p.Name+" counts others: its accounts are listed with the next poll, and 28 days are read anew")
 		case whoCounts(old[i]) != whoCounts(p):
 			said = append(said, "platform "+p.Name+" counts others: its accounts are listed with the next poll; events that were counted stay as they are")
@@ -63,13 +62,6 @@ func whoCounts(p *config.Platform) string {
 		profile = p.Description.Accounts.Profile
 	}
 	return fmt.Sprintf("%v %q", p.Exclude, profile)
-}
-
-// remembers tells whether the platform can answer for the longest window.
-func remembers(p *config.Platform) bool {
-	return !slices.ContainsFunc(p.Description.Events, func(e collector.EventSource) bool {
-		return e.Memory != 0 && e.Memory < measure.Longest
-	})
 }
 
 func costsOfKPIs(old, now []*config.KPI) []string {

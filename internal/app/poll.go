@@ -95,7 +95,9 @@ func (s *session) poll(ctx context.Context) []poll.Status {
 		p.Collector = w
 		s.watches = append(s.watches, w)
 	}
-	s.poller.Configure(s.cfg)
+	if err := s.poller.Configure(s.cfg); err != nil {
+		panic(err) // only a storage folder can fail
+	}
 	if s.Interactive {
 		defer s.report()()
 	}

@@ -64,6 +64,10 @@ type server struct {
 
 // Serve polls and serves until ctx ends.
 func Serve(ctx context.Context, o ServeOptions) (err error) {
+	hangups := make(chan os.Signal, 1) // from the start: one that comes while state is loaded must not end the process
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+
 	s := &server{ServeOptions: o}
 	if s.external, err = externalURL(o.ExternalURL, *o.Web.WebListenAddresses); err != nil {
 		return err
@@ -106,9 +110,6 @@ func Serve(ctx context.Context, o ServeOptions) (err error) {
 	s.poller.Start()
 	handler.SetReady(true)
 
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
 	tick := time.NewTicker(refresh)
 	defer tick.Stop()
 	for {
@@ -152,8 +153,6 @@ func externalURL(flag string, listen []string) (*url.URL, error) {
 
 // reload reads the config file and puts all of it in force, or nothing.
 func (s *server) reload() error {
-	s.reloading.Lock()
-	defer s.reloading.Unlock()
 	cfg, err := load(s.ConfigFile, collector.Types, s.poller.CountRequest)
 	if err != nil {
 		return err
@@ -162,19 +161,23 @@ func (s *server) reload() error {
 		level.Warn(s.Logger).Log("msg", "Config file", "warning", w.Error())
 	}
 	s.pause(true)
-	s.poller.Configure(cfg)
-	s.mu.Lock()
-	s.config = cfg
-	s.engine.Configure(cfg.KPIs())
-	s.mu.Unlock()
+	err = s.poller.Configure(cfg)
+	if err == nil {
+		s.mu.Lock()
+		s.config = cfg
+		s.engine.Configure(cfg.KPIs())
+		s.mu.Unlock()
+	}
 	s.pause(false)
 	s.update()
-	return nil
+	return err
 }
 
 // reloadAndNote reloads while the exporter runs: platforms that are new begin to be polled, and the outcome is
 // logged and exposed.
 func (s *server) reloadAndNote() error {
+	s.reloading.Lock()
+	defer s.reloading.Unlock()
 	err := s.reload()
 	s.process.Reloaded(time.Now(), err)
 	if err != nil {

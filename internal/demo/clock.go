@@ -51,7 +51,7 @@ func (i *Intranet) Relive(ctx context.Context, dir *storage.Dir, moments iter.Se
 	engine.Configure(cfg.KPIs())
 	runs := make([]*run, len(cfg.Platforms))
 	for n, p := range cfg.Platforms {
-		t, err := tally.Open(nil, []byte("kept nowhere"), p)
+		t, _, err := tally.Open(nil, []byte("kept nowhere"), p)
 		if err != nil {
 			return err
 		}

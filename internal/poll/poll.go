@@ -5,10 +5,12 @@ package poll
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ import (
 
 	"github.com/intranet-exporter/intranet_exporter/config"
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
+	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 	"github.com/intranet-exporter/intranet_exporter/internal/storage"
 	"github.com/intranet-exporter/intranet_exporter/internal/tally"
 )
@@ -56,29 +59,49 @@ func (p *Poller) CountRequest(platform, code string) {
 }
 
 // Configure puts cfg in force: platforms that are new or changed are loaded, those that are gone are
-// stopped, and all others go on undisturbed. Nothing is polled before Start.
-func (p *Poller) Configure(cfg *config.Config) {
+// stopped, and all others go on undisturbed. Nothing is polled before Start. When the state of a new
+// platform can't be read, nothing changes.
+func (p *Poller) Configure(cfg *config.Config) error {
 	p.mu.Lock()
 	old := p.runners
 	p.mu.Unlock()
+	find := func(name string) *runner {
+		if i := slices.IndexFunc(old, func(r *runner) bool { return r.platform.Name == name }); i >= 0 {
+			return old[i]
+		}
+		return nil
+	}
+
+	tallies := map[string]*tally.Tally{} // of new platforms
+	for _, platform := range cfg.Platforms {
+		if find(platform.Name) != nil {
+			continue
+		}
+		t, warning, err := tally.Open(p.dir, p.secret, platform)
+		if err != nil {
+			return fmt.Errorf("load platform %s: %w", platform.Name, err)
+		}
+		if warning != "" {
+			level.Warn(p.logger).Log("msg", "State can't be used", "platform", platform.Name, "warning", warning)
+		}
+		tallies[platform.Name] = t
+	}
 
 	var runners []*runner
 	for _, platform := range cfg.Platforms {
-		i := slices.IndexFunc(old, func(r *runner) bool { return r.platform.Name == platform.Name })
+		before := find(platform.Name)
 		switch {
-		case i >= 0 && old[i].platform.Fingerprint == platform.Fingerprint:
-			runners = append(runners, old[i])
-		case i >= 0:
-			old[i].halt()
-			old[i].tally.Configure(platform)
-			runners = append(runners, p.newRunner(platform, old[i].tally))
+		case before == nil:
+			runners = append(runners, p.newRunner(platform, tallies[platform.Name], Status{}))
+		case before.platform.Fingerprint == platform.Fingerprint:
+			runners = append(runners, before)
 		default:
-			logger := log.With(p.logger, "platform", platform.Name)
-			t, err := tally.Open(p.dir, p.secret, platform)
-			if err != nil {
-				level.Warn(logger).Log("msg", "State can't be used", "err", err)
-			}
-			runners = append(runners, p.newRunner(platform, t))
+			before.halt()
+			before.tally.Configure(platform)
+			p.mu.Lock()
+			status := before.status
+			p.mu.Unlock()
+			runners = append(runners, p.newRunner(platform, before.tally, status))
 		}
 	}
 	for _, r := range old {
@@ -86,6 +109,8 @@ func (p *Poller) Configure(cfg *config.Config) {
 			r.halt()
 		}
 	}
+
+	p.prune(cfg)
 
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -97,6 +122,19 @@ func (p *Poller) Configure(cfg *config.Config) {
 				p.errors[r.platform.Name][c] = 0
 			}
 		}
+	}
+	return nil
+}
+
+// prune deletes what is on disk of people on platforms that have not been configured for as long as anything
+// of a person is kept. A platform that comes back earlier goes on.
+func (p *Poller) prune(cfg *config.Config) {
+	err := p.dir.Prune(time.Now().Add(-measure.Longest), func(file string) bool {
+		name, suffix, _ := strings.Cut(file, ".")
+		return !slices.Contains(tally.Suffixes, "."+suffix) || slices.ContainsFunc(cfg.Platforms, func(c *config.Platform) bool { return c.Name == name })
+	})
+	if err != nil {
+		level.Error(p.logger).Log("msg", "Old state not deleted", "err", err)
 	}
 }
 
@@ -155,9 +193,10 @@ type runner struct {
 	done sync.WaitGroup
 }
 
-func (p *Poller) newRunner(platform *config.Platform, t *tally.Tally) *runner {
-	r := &runner{poller: p, platform: platform, tally: t, logger: log.With(p.logger, "platform", platform.Name)}
-	r.status = Status{Platform: platform, Snapshot: t.Snapshot()}
+// newRunner returns a runner that goes on from what was known of the platform before.
+func (p *Poller) newRunner(platform *config.Platform, t *tally.Tally, before Status) *runner {
+	r := &runner{poller: p, platform: platform, tally: t, logger: log.With(p.logger, "platform", platform.Name), status: before}
+	r.status.Platform, r.status.Snapshot = platform, t.Snapshot()
 	r.status.Success, r.status.LastSuccess = t.Health()
 	return r
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -11,11 +13,13 @@ import (
 	"time"
 
 	"github.com/go-kit/log"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/config"
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/storage"
 )
 
 var pages = measure.Ref{Measure: "pages"}
@@ -90,7 +94,9 @@ func platform(name string, c collector.Collector) *config.Platform {
 
 func newPoller(log log.Logger, platforms ...*config.Platform) *Poller {
 	p := New(nil, []byte("key"), log, func() {})
-	p.Configure(&config.Config{Platforms: platforms})
+	if err := p.Configure(&config.Config{Platforms: platforms}); err != nil {
+		panic(err)
+	}
 	return p
 }
 
@@ -217,11 +223,15 @@ func TestConfigureLeavesWhatDidNotChangeAlone(t *testing.T) {
 		again := platform("wiki", &stub{panics: true}) // the same fingerprint: never used
 		edited := platform("portal", changed)
 		edited.Fingerprint = "edited"
-		p.Configure(&config.Config{Platforms: []*config.Platform{platform("new", fresh), edited, again}})
+		if err := p.Configure(&config.Config{Platforms: []*config.Platform{platform("new", fresh), edited, again}}); err != nil {
+			t.Fatal(err)
+		}
 		if st := p.Statuses(); len(st) != 3 || st[0].Platform.Name != "new" || st[0].Snapshot == nil {
 			t.Fatalf("statuses %+v", st)
 		} else if v, ok := st[1].Snapshot.Value(pages); !ok || v.Value != 7 {
 			t.Error("the numbers of the changed platform are gone")
+		} else if !st[1].Granted["read"] {
+			t.Error("the health of the changed platform is gone")
 		}
 		p.Start()
 		time.Sleep(4 * time.Minute)
@@ -242,5 +252,40 @@ func TestRequestsAreCountedByPlatformAndCode(t *testing.T) {
 	}
 	if got := p.Statuses()[0].Requests; got["200"] != 2 || got["429"] != 1 {
 		t.Errorf("requests %v", got)
+	}
+}
+
+func TestStateOfPlatformsThatAreLongGoneIsDeleted(t *testing.T) {
+	path := t.TempDir()
+	dir, err := storage.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = dir.Close() }()
+	old := time.Now().Add(-29 * 24 * time.Hour)
+	for _, name := range []string{"wiki.tally", "gone.tally", "gone.reread.unusable", "kpi.state", "lately.tally"} {
+		if err := os.WriteFile(filepath.Join(path, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if name != "lately.tally" {
+			if err := os.Chtimes(filepath.Join(path, name), old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p := New(dir, []byte("key"), log.NewNopLogger(), func() {})
+	if err := p.Configure(&config.Config{Platforms: []*config.Platform{platform("wiki", &stub{})}}); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	if diff := cmp.Diff([]string{"kpi.state", "lately.tally", "lock", "wiki.tally.unusable"}, left); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -11,18 +11,24 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync/atomic"
+	"sync"
 	"syscall"
+	"time"
 )
 
 const keySize = 32
 
+// Unusable is what the name of a file that was set aside ends in.
+const Unusable = ".unusable"
+
 // A Dir is a storage folder that this process holds. The nil Dir keeps nothing: reads find no file and
 // writes succeed.
 type Dir struct {
-	path   string
-	lock   *os.File
-	failed atomic.Bool
+	path string
+	lock *os.File
+
+	mu     sync.Mutex
+	failed map[string]bool // files whose last write failed
 }
 
 // Open takes the folder, and makes it where it is missing. It fails if another process holds it.
@@ -42,7 +48,7 @@ func Open(path string) (*Dir, error) {
 	for _, name := range half {
 		_ = os.Remove(name)
 	}
-	return &Dir{path: path, lock: lock}, nil
+	return &Dir{path: path, lock: lock, failed: map[string]bool{}}, nil
 }
 
 // Close gives the folder free.
@@ -53,8 +59,26 @@ func (d *Dir) Close() error {
 	return d.lock.Close()
 }
 
-// Writable tells whether the last write succeeded.
-func (d *Dir) Writable() bool { return d == nil || !d.failed.Load() }
+// Writable tells whether the last write of every file succeeded.
+func (d *Dir) Writable() bool {
+	if d == nil {
+		return true
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.failed) == 0
+}
+
+// note remembers how the last write of a file went.
+func (d *Dir) note(name string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err != nil {
+		d.failed[name] = true
+	} else {
+		delete(d.failed, name)
+	}
+}
 
 // Key returns the random key of this installation, and makes it at first use. Without a folder it is a
 // new one each time.
@@ -83,7 +107,7 @@ func (d *Dir) Replace(name string, write func(io.Writer) error) (err error) {
 	if d == nil {
 		return nil
 	}
-	defer func() { d.failed.Store(err != nil) }()
+	defer func() { d.note(name, err) }()
 	f, err := os.CreateTemp(d.path, name+".tmp*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("write state: %w", err)
@@ -108,19 +132,6 @@ func (d *Dir) Replace(name string, write func(io.Writer) error) (err error) {
 	return d.rename(f.Name(), filepath.Join(d.path, name))
 }
 
-// Rename moves one file onto another, all or nothing.
-func (d *Dir) Rename(from, to string) error {
-	if d == nil {
-		return nil
-	}
-	err := d.rename(filepath.Join(d.path, from), filepath.Join(d.path, to))
-	d.failed.Store(err != nil)
-	if err != nil {
-		return fmt.Errorf("write state %s: %w", to, err)
-	}
-	return nil
-}
-
 // rename is durable when it returns.
 func (d *Dir) rename(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
@@ -138,10 +149,35 @@ func (d *Dir) Remove(name string) error {
 	if d == nil {
 		return nil
 	}
-	if err := os.Remove(filepath.Join(d.path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	err := os.Remove(filepath.Join(d.path, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	d.note(name, err)
+	if err != nil {
 		return fmt.Errorf("remove state: %w", err)
 	}
 	return nil
+}
+
+// Prune deletes the files that were last written before a time and that keep does not want.
+func (d *Dir) Prune(before time.Time, keep func(name string) bool) error {
+	if d == nil {
+		return nil
+	}
+	entries, err := os.ReadDir(d.path)
+	if err != nil {
+		return fmt.Errorf("prune state: %w", err)
+	}
+	var failed []error
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || info.ModTime().After(before) || keep(e.Name()) {
+			continue
+		}
+		failed = append(failed, d.Remove(e.Name()))
+	}
+	return errors.Join(failed...)
 }
 
 // Read hands the file to read. It returns fs.ErrNotExist, wrapped, where there is none.
@@ -162,6 +198,9 @@ func (d *Dir) Read(name string, read func(io.Reader) error) error {
 
 // SetAside renames a file that can't be used, so that nothing is lost, and returns its new name.
 func (d *Dir) SetAside(name string) (string, error) {
-	aside := name + ".unusable"
-	return aside, d.Rename(name, aside)
+	aside := name + Unusable
+	if err := d.rename(filepath.Join(d.path, name), filepath.Join(d.path, aside)); err != nil {
+		return aside, fmt.Errorf("set state aside: %w", err)
+	}
+	return aside, nil
 }

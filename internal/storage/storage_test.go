@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func open(t *testing.T, path string) *Dir {
@@ -82,6 +83,40 @@ func TestReplaceIsAllOrNothingAndForTheOwnerAlone(t *testing.T) {
 	}
 }
 
+func TestAnotherFileThatCanBeWrittenHidesNothing(t *testing.T) {
+	d := open(t, t.TempDir())
+	_ = d.Replace("wiki.tally", func(io.Writer) error { return errors.New("disk full") })
+	if err := d.Replace("kpi.state", text("small")); err != nil || d.Writable() {
+		t.Errorf("err %v, writable %t", err, d.Writable())
+	}
+	if err := d.Replace("wiki.tally", text("again")); err != nil || !d.Writable() {
+		t.Errorf("err %v, writable %t", err, d.Writable())
+	}
+}
+
+func TestPrune(t *testing.T) {
+	path := t.TempDir()
+	d := open(t, path)
+	old := time.Now().Add(-time.Hour)
+	for _, name := range []string{"wiki.tally", "gone.tally", "new.tally"} {
+		if err := d.Replace(name, text(name)); err != nil {
+			t.Fatal(err)
+		}
+		if name != "new.tally" {
+			if err := os.Chtimes(filepath.Join(path, name), old, old); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := d.Prune(time.Now().Add(-time.Minute), func(name string) bool { return name == "wiki.tally" }); err != nil {
+		t.Fatal(err)
+	}
+	left, err := filepath.Glob(filepath.Join(path, "*.tally"))
+	if err != nil || len(left) != 2 {
+		t.Error(left, err)
+	}
+}
+
 func TestWhatAKilledProcessWasWritingGoes(t *testing.T) {
 	path := t.TempDir()
 	if err := os.WriteFile(filepath.Join(path, "wiki.tally.tmp123"), []byte("half"), 0o600); err != nil {
@@ -133,7 +168,7 @@ func TestSetAsideLosesNothing(t *testing.T) {
 
 func TestNoFolderKeepsNothing(t *testing.T) {
 	var d *Dir
-	if err := errors.Join(d.Replace("state", nil), d.Rename("a", "b"), d.Remove("a"), d.Close()); err != nil || !d.Writable() {
+	if err := errors.Join(d.Replace("state", nil), d.Prune(time.Now(), nil), d.Remove("a"), d.Close()); err != nil || !d.Writable() {
 		t.Error(err)
 	}
 	if err := d.Read("state", nil); !errors.Is(err, fs.ErrNotExist) {

@@ -49,7 +49,7 @@ func (c crowd) Readings(context.Context, bool, func(collector.Reading)) error { 
 func crowded(b *testing.B, n int) *Tally {
 	b.Helper()
 	c := crowd{n}
-	t, err := Open(nil, secret, &config.Platform{Name: "crowd", Collector: c, Description: c.Describe(), AccountsInterval: day, CompleteAt: 1})
+	t, _, err := Open(nil, secret, &config.Platform{Name: "crowd", Collector: c, Description: c.Describe(), AccountsInterval: day, CompleteAt: 1})
 	if err != nil {
 		b.Fatal(err)
 	}

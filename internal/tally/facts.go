@@ -90,19 +90,26 @@ type progress struct {
 	Counting   string // of who counts
 	KeyCheck   string // tells whether the pseudonyms were made with the key at hand
 
-	Kinds   []measure.Kind               // the columns of last-seen times
-	Through time.Time                    // events are complete until here: the data time T
-	Covered map[measure.Kind]time.Time   // since when they are complete
-	Full    bool                         // the whole history was read once; before that no event measure is published
-	Fields  []string                     // profile fields
-	Listed  time.Time                    // when the listing in force began; zero = there was none
-	Tried   time.Time                    // when the last listing began, in force or refused
-	Total   int                          // how many accounts the last listing had, in force or refused
-	Refused bool                         // the last listing was refused
-	Own     key                          // our own account; 0 = we have none
-	Walked  time.Time                    // when all numbers, the dear ones too, were read
-	Numbers map[string]collector.Reading // readings by measure.Ref in text
-	Health  health                       // of the polls
+	Kinds   []measure.Kind             // the columns of last-seen times
+	Through time.Time                  // events are complete until here: the data time T
+	Covered map[measure.Kind]time.Time // since when they are complete
+	Full    bool                       // the whole history was read once; before that no event measure is published
+	Fields  []string                   // profile fields
+	Listed  time.Time                  // when the listing in force began; zero = there was none
+	Tried   time.Time                  // when the last listing began, in force or refused
+	Total   int                        // how many accounts the last listing had, in force or refused
+	Refused bool                       // the last listing was refused
+	Own     key                        // our own account; 0 = we have none
+	Walked  time.Time                  // when all numbers, the dear ones too, were read
+	Walks   string                     // which ones these were
+	Numbers map[string]number          // by measure.Ref in text
+	Health  health                     // of the polls
+}
+
+// A number is a reading, and what it was a reading of.
+type number struct {
+	collector.Reading
+	Definition string
 }
 
 // health is kept over restarts.
@@ -118,7 +125,7 @@ func newFacts(definition, counting string, kinds []measure.Kind) *facts {
 			Counting:   counting,
 			Kinds:      kinds,
 			Covered:    map[measure.Kind]time.Time{},
-			Numbers:    map[string]collector.Reading{},
+			Numbers:    map[string]number{},
 		},
 		lastSeen: newLastSeen(len(kinds)),
 		counts:   map[measure.Kind]map[int64]int64{},
@@ -170,13 +177,18 @@ func (f *facts) list(l *listing) {
 	f.Listed, f.Fields = l.began, l.fields
 }
 
-// adopt takes over from g all but the history of events.
-func (f *facts) adopt(g *facts) {
+// adopt takes over from g all but the history of events. fromEvents tells which columns are part of that.
+func (f *facts) adopt(g *facts, fromEvents func(measure.Kind) bool) {
 	f.Counting, f.Listed, f.Tried, f.Total, f.Refused, f.Fields = g.Counting, g.Listed, g.Tried, g.Total, g.Refused, g.Fields
-	f.Own, f.Health, f.Walked, f.Numbers = g.Own, g.Health, g.Walked, maps.Clone(g.Numbers)
+	f.Own, f.Health, f.Walked, f.Walks, f.Numbers = g.Own, g.Health, g.Walked, g.Walks, maps.Clone(g.Numbers)
 	for row, k := range g.keys {
 		i := f.account(k)
 		f.flags[i], f.filled[i] = g.flags[row], g.filled[row]
+		for column, kind := range f.Kinds {
+			if from := slices.Index(g.Kinds, kind); from >= 0 && !fromEvents(kind) {
+				f.see(i, column, g.seen[from][row])
+			}
+		}
 	}
 }
 
@@ -231,11 +243,12 @@ func (f *facts) apply(s *span, since map[measure.Kind]time.Time) {
 	f.Through = later(f.Through, s.to)
 }
 
-// forget drops what no window needs any more: nothing about a person is kept for longer.
-func (f *facts) forget() {
+// forget drops what no window needs any more: nothing about a person is kept for longer. Values older than maxAge
+// are not shown.
+func (f *facts) forget(maxAge time.Duration) {
 	edge := f.Through
-	if !f.Listed.IsZero() && f.Listed.Before(edge) {
-		edge = f.Listed // windows over the accounts' own last-seen times end there
+	if !f.Listed.IsZero() && f.Listed.Before(edge) { // windows over the accounts' own last-seen times end there
+		edge = later(f.Listed, edge.Add(-maxAge))
 	}
 	edge = edge.Add(-measure.Longest)
 	for _, slots := range f.counts {

@@ -28,6 +28,7 @@ const (
 var (
 	errDamaged = errors.New("the file is damaged")
 	errVersion = errors.New("a newer version of intranet_exporter wrote it")
+	errKey     = errors.New("it was written with another key")
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 )
 
@@ -78,21 +79,21 @@ func decode(in io.Reader) (*facts, error) {
 	sum := crc32.New(castagnoli)
 	d := decoder{r: bufio.NewReaderSize(in, 1<<16), sum: sum}
 	if string(d.bytes(len(magic))) != magic {
-		return nil, errDamaged
+		return nil, d.failure()
 	}
 	switch v := d.uint(4); {
 	case d.err != nil:
-		return nil, errDamaged
+		return nil, d.failure()
 	case v > version:
 		return nil, errVersion
 	}
 	var p progress
 	if raw := d.bytes(d.size(4, maxJSON)); d.err != nil || json.Unmarshal(raw, &p) != nil {
-		return nil, errDamaged
+		return nil, d.failure()
 	}
 	f := newFacts("", "", p.Kinds)
 	if p.Covered == nil || p.Numbers == nil {
-		return nil, errDamaged
+		return nil, d.failure()
 	}
 	f.progress = p
 	for range d.uint(1) {
@@ -100,7 +101,7 @@ func decode(in io.Reader) (*facts, error) {
 		for range d.size(4, maxSlots) {
 			at, n := int64(d.uint(8)), int64(d.uint(8))
 			if d.err != nil {
-				return nil, errDamaged
+				return nil, d.failure()
 			}
 			count(f.counts, kind, at, n)
 		}
@@ -108,7 +109,7 @@ func decode(in io.Reader) (*facts, error) {
 	row := make([]byte, 8+1+8+4*len(f.seen))
 	for range d.size(4, maxRows) {
 		if d.read(row); d.err != nil {
-			return nil, errDamaged
+			return nil, d.failure()
 		}
 		i := f.account(key(binary.LittleEndian.Uint64(row)))
 		f.flags[i], f.filled[i] = flag(row[8]), binary.LittleEndian.Uint64(row[9:])
@@ -118,10 +119,10 @@ func decode(in io.Reader) (*facts, error) {
 	}
 	want := sum.Sum32()
 	if got := d.uint(4); d.err != nil || got != uint64(want) {
-		return nil, errDamaged
+		return nil, d.failure()
 	}
 	if _, err := d.r.ReadByte(); err != io.EOF {
-		return nil, errDamaged
+		return nil, d.failure()
 	}
 	return f, nil
 }
@@ -157,6 +158,14 @@ type decoder struct {
 	sum io.Writer
 	num [8]byte
 	err error
+}
+
+// failure is why nothing can be decoded: reading failed, or what was read makes no sense.
+func (d *decoder) failure() error {
+	if d.err == nil || errors.Is(d.err, io.EOF) || errors.Is(d.err, io.ErrUnexpectedEOF) {
+		return errDamaged
+	}
+	return d.err
 }
 
 // bytes reads n bytes.

@@ -22,7 +22,7 @@ func sample() *facts {
 	f.KeyCheck, f.Own, f.Total, f.Full = "key", 1<<63+5, 3, true
 	f.Through, f.Listed, f.Fields = start.Truncate(slot), start, []string{"phone"}
 	f.Covered[measure.Login] = start.Add(-measure.Longest)
-	f.Numbers["pages"] = collector.Reading{Ref: measure.Ref{Measure: "pages"}, Value: 7.5, AsOf: start}
+	f.Numbers["pages"] = number{collector.Reading{Ref: measure.Ref{Measure: "pages"}, Value: 7.5, AsOf: start}, "query"}
 	for id, at := range []second{secondOf(start), 0, secondOf(start) - 7} {
 		i := f.account(key(id) * 0x9e3779b97f4a7c15)
 		f.flags[i], f.filled[i] = listed|enabled, uint64(id)
@@ -89,9 +89,9 @@ func TestAFileThatCanNotBeUsedIsSetAside(t *testing.T) {
 			if err := b.dir.Replace("portal.tally", func(w io.Writer) error { _, err := w.Write(tc.content); return err }); err != nil {
 				t.Fatal(err)
 			}
-			again, err := Open(b.dir, secret, b.platform)
-			if err == nil || err.Error() != tc.want {
-				t.Errorf("got %v, want %s", err, tc.want)
+			again, warning, err := Open(b.dir, secret, b.platform)
+			if err != nil || warning != tc.want {
+				t.Fatalf("got %q, %v; want %q", warning, err, tc.want)
 			}
 			b.Tally = again
 			b.mustPoll(time.Minute)
@@ -99,6 +99,21 @@ func TestAFileThatCanNotBeUsedIsSetAside(t *testing.T) {
 				t.Errorf("asked %q, want everything anew", b.asked)
 			}
 		})
+	}
+}
+
+func TestAFileThatCanNotBeReadIsLeftAlone(t *testing.T) {
+	path := t.TempDir()
+	dir, err := storage.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = dir.Close() }()
+	if err := os.Mkdir(filepath.Join(path, "portal.tally"), 0o700); err != nil { // reading a folder fails
+		t.Fatal(err)
+	}
+	if _, warning, err := Open(dir, secret, newBench(t, nil).platform); err == nil {
+		t.Error("no error, and the warning", warning)
 	}
 }
 

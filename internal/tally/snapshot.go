@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 )
 
@@ -64,7 +65,9 @@ func (s *Snapshot) Oldest() map[measure.Basis]time.Time {
 	return oldest
 }
 
-// Snapshot returns what can be said of the platform now.
+// Snapshot returns what can be said of the platform now. While its source is another one than before, that
+// is what was known of the old source. When a poll has got only a part of the way to its T, numbers of events
+// stay as they were shown before; after a restart they are those of the part.
 func (t *Tally) Snapshot() *Snapshot {
 	f, d := t.live, t.platform.Description
 	s := &Snapshot{CoveredSince: map[measure.Kind]time.Time{}, Expected: map[measure.Ref]time.Time{}}
@@ -73,9 +76,9 @@ func (t *Tally) Snapshot() *Snapshot {
 			s.CoveredSince[kind] = since
 		}
 	}
-	hasListing := d.Accounts != nil
+	hasListing := !f.Listed.IsZero()
 	var c census
-	if hasListing && !f.Listed.IsZero() {
+	if hasListing && d.Accounts != nil {
 		c = f.census(t.platform.CompleteAt)
 	}
 	people := map[string][]int{}
@@ -85,61 +88,59 @@ func (t *Tally) Snapshot() *Snapshot {
 		add := func(label string, value float64, asOf time.Time) {
 			s.Values = append(s.Values, Value{Ref: measure.Ref{Measure: m.Measure, Window: m.Window, Label: label}, Value: value, Basis: m.Basis, AsOf: asOf})
 		}
+		w := slices.Index(measure.Windows, m.Window)
 		switch m.Basis {
 		case measure.Reported:
-			if r, ok := f.Numbers[m.Ref.String()]; ok {
-				add(m.Label, r.Value, r.AsOf)
+			i := slices.IndexFunc(d.Readings, func(r collector.ReadingSource) bool { return r.Ref == m.Ref })
+			if n, ok := f.Numbers[m.Ref.String()]; ok && n.Definition == d.Readings[i].Definition {
+				add(m.Label, n.Value, n.AsOf)
 			}
 		case measure.Account:
-			if !f.Listed.IsZero() {
+			if hasListing {
 				c.measure(m.Measure, f, d.Accounts.Profile, func(label string, v float64) { add(label, v, f.Listed) })
 			}
 		case measure.LastSeen:
-			if f.Listed.IsZero() {
+			if !hasListing {
 				continue
 			}
 			if people[m.Measure] == nil {
 				people[m.Measure] = f.people(t.kindsOf(def, m.Basis), f.Listed, hasListing)
 			}
-			add("", float64(people[m.Measure][slices.Index(measure.Windows, m.Window)]), f.Listed)
+			add("", float64(people[m.Measure][w]), f.Listed)
 		case measure.Event:
-			if covered := t.coveredSince(def); covered.IsZero() || !f.Full || covered.After(f.Through.Add(-time.Duration(m.Window))) {
+			covered := f.coveredSince(def.Kinds)
+			switch v, before := t.shown.Value(m.Ref); {
+			case t.halfway && before:
+				add("", v.Value, v.AsOf)
+			case !f.Full || covered.IsZero() || covered.After(f.Through.Add(-time.Duration(m.Window))):
+				if covered.IsZero() && t.fresh != nil {
+					covered = t.fresh.coveredSince(def.Kinds)
+				}
 				if !covered.IsZero() {
 					s.Expected[m.Ref] = covered.Add(time.Duration(m.Window))
 				}
-				continue
-			}
-			w := slices.Index(measure.Windows, m.Window)
-			if def.Counting == measure.Events {
+			case def.Counting == measure.Events:
 				if events[m.Measure] == nil {
 					events[m.Measure] = f.events(def.Kinds, f.Through)
 				}
 				add("", float64(events[m.Measure][w]), f.Through)
-				continue
+			default:
+				if people[m.Measure] == nil {
+					people[m.Measure] = f.people(t.kindsOf(def, m.Basis), f.Through, hasListing)
+				}
+				add("", float64(people[m.Measure][w]), f.Through)
 			}
-			if hasListing && f.Listed.IsZero() {
-				continue // who counts is not known yet
-			}
-			if people[m.Measure] == nil {
-				people[m.Measure] = f.people(t.kindsOf(def, m.Basis), f.Through, hasListing)
-			}
-			add("", float64(people[m.Measure][w]), f.Through)
 		}
 	}
+	t.shown = s
 	return s
 }
 
-// coveredSince returns since when all that m is counted from is complete, or zero if it is not known.
-func (t *Tally) coveredSince(m measure.Measure) time.Time {
+// coveredSince returns since when all that f has of kinds is complete, or zero if it has nothing of them.
+func (f *facts) coveredSince(kinds []measure.Kind) time.Time {
 	var since time.Time
-	for _, kind := range m.Kinds {
-		if t.delivers(kind) {
-			covered, ok := t.live.Covered[kind]
-			if !ok {
-				return time.Time{}
-			}
-			since = later(since, covered)
-		}
+	for _, kind := range kinds {
+		since = later(since, f.Covered[kind])
 	}
 	return since
 }

@@ -28,6 +28,15 @@ import (
 // before.
 const day = 24 * time.Hour
 
+// The files of a platform are its name with these.
+const (
+	liveFile  = ".tally"
+	freshFile = ".reread"
+)
+
+// Suffixes are what the names of a platform's files end in, those that were set aside too.
+var Suffixes = []string{liveFile, freshFile, liveFile + storage.Unusable, freshFile + storage.Unusable}
+
 // A key is the pseudonym of an account: 64 bits of an HMAC-SHA256 with the installation's key. Among a
 // million accounts the chance that any two share one is 3 in 100 million.
 type key uint64
@@ -42,35 +51,45 @@ type Tally struct {
 	live   *facts // what measures are made from
 	fresh  *facts // a history that is being read anew, to take the place of live; nil = none
 	frozen bool   // live can't be continued: its source is not the configured one any more
+
+	halfway bool      // polls brought the events of live further, and not yet up to their T
+	shown   *Snapshot // the last one
 }
 
-// Open loads what is on disk of the platform. A file that can't be used is set aside and the platform will
-// be read anew; the second result says so. dir may be nil: then nothing is kept.
-func Open(dir *storage.Dir, secret []byte, p *config.Platform) (*Tally, error) {
-	t := &Tally{dir: dir, mac: hmac.New(sha256.New, secret), keyCheck: digest("key check", string(secret))}
-	var unusable []error
+// Open loads what is on disk of the platform. A file that can't be used is set aside, the platform will be
+// read anew, and the warning says so. A file that can't be read is an error: it may be readable again. dir
+// may be nil: then nothing is kept.
+func Open(dir *storage.Dir, secret []byte, p *config.Platform) (t *Tally, warning string, err error) {
+	t = &Tally{dir: dir, mac: hmac.New(sha256.New, secret), keyCheck: digest("key check", string(secret))}
+	var warnings []string
 	for _, f := range []struct {
 		name string
 		into **facts
-	}{{p.Name + ".tally", &t.live}, {p.Name + ".reread", &t.fresh}} {
+	}{{p.Name + liveFile, &t.live}, {p.Name + freshFile, &t.fresh}} {
 		err := dir.Read(f.name, func(r io.Reader) error {
 			loaded, err := decode(r)
 			if err == nil && loaded.KeyCheck != t.keyCheck {
-				err = errors.New("it was written with another key")
+				err = errKey
 			}
 			if err == nil {
 				*f.into = loaded
 			}
 			return err
 		})
-		if err == nil || errors.Is(err, fs.ErrNotExist) {
-			continue
+		switch {
+		case err == nil, errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, errDamaged), errors.Is(err, errVersion), errors.Is(err, errKey):
+			aside, failed := dir.SetAside(f.name)
+			if failed != nil {
+				return nil, "", failed
+			}
+			warnings = append(warnings, fmt.Sprintf("%s; it is set aside as %s and the platform is read anew", err, aside))
+		default:
+			return nil, "", err
 		}
-		aside, err2 := dir.SetAside(f.name)
-		unusable = append(unusable, fmt.Errorf("%w; it is set aside as %s and the platform is read anew", errors.Join(err, err2), aside))
 	}
 	t.Configure(p)
-	return t, errors.Join(unusable...)
+	return t, strings.Join(warnings, "; "), nil
 }
 
 // Configure puts a platform's present configuration in force. What it changes is read anew by the next Update.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -17,7 +18,7 @@ import (
 type Report struct {
 	Access  collector.Access // as the last probe found it
 	Errors  []error          // one for each part that failed; empty = all that was due succeeded
-	Storage error            // what was told could not be written to disk
+	Storage error            // why the last write to disk failed, nil = it did not
 }
 
 // Update asks the collector for what is due at now and commits what it tells. A part that fails leaves what
@@ -38,7 +39,7 @@ func (t *Tally) Update(ctx context.Context, now time.Time) Report {
 	if len(u.report.Errors) == 0 {
 		t.live.Health.LastSuccess = now
 	}
-	t.live.forget()
+	t.live.forget(t.platform.MaxAge)
 	u.save()
 	return u.report
 }
@@ -65,11 +66,11 @@ func (u *update) fail(part string, err error) {
 
 // save makes durable what was taken in.
 func (u *update) save() {
-	err := u.dir.Replace(u.platform.Name+".tally", u.live.encode)
+	err := u.dir.Replace(u.platform.Name+liveFile, u.live.encode)
 	if u.fresh != nil {
-		err = errors.Join(err, u.dir.Replace(u.platform.Name+".reread", u.fresh.encode))
+		err = errors.Join(err, u.dir.Replace(u.platform.Name+freshFile, u.fresh.encode))
 	} else {
-		err = errors.Join(err, u.dir.Remove(u.platform.Name+".reread"))
+		err = errors.Join(err, u.dir.Remove(u.platform.Name+freshFile))
 	}
 	u.report.Storage = err
 }
@@ -88,7 +89,7 @@ func (u *update) renew() {
 		return
 	}
 	if same {
-		want.adopt(u.live)
+		want.adopt(u.live, u.delivers)
 	}
 	want.Health = u.live.Health
 	if restart {
@@ -128,16 +129,9 @@ func (u *update) probe() error {
 	return nil
 }
 
-// remembers28d tells whether the source can answer for the whole of the longest window.
-func (u *update) remembers28d() bool {
-	return !slices.ContainsFunc(u.platform.Description.Events, func(e collector.EventSource) bool {
-		return e.Memory != 0 && e.Memory < measure.Longest
-	})
-}
-
 // isDue tells whether f needs a new listing.
 func (u *update) isDue(f *facts) bool {
-	return f.Tried.IsZero() || f.Counting != u.counting() || u.now.Sub(f.Tried) >= u.platform.AccountsInterval || f.Tried.After(u.now.Add(day))
+	return f.Tried.IsZero() || f.Counting != u.counting() && !f.Refused || u.now.Sub(f.Tried) >= u.platform.AccountsInterval || f.Tried.After(u.now.Add(day))
 }
 
 // listing reads the accounts if they are due. With a new listing all 28 days are read anew where that is
@@ -157,7 +151,7 @@ func (u *update) listing() {
 			return
 		}
 	}
-	recount := u.live.Counting != u.counting() && u.remembers28d()
+	recount := u.live.Counting != u.counting() || u.platform.Description.Reread
 	var refused error
 	for _, f := range targets {
 		if err := u.accept(f, l); err != nil {
@@ -166,9 +160,9 @@ func (u *update) listing() {
 	}
 	if refused != nil {
 		u.fail("list accounts", refused)
-	} else if u.fresh == nil && u.live.Full && (recount || u.platform.Description.Reread) {
+	} else if u.fresh == nil && u.live.Full && recount && u.platform.Description.Remembers(measure.Longest) {
 		u.fresh = u.newFacts()
-		u.fresh.adopt(u.live)
+		u.fresh.adopt(u.live, u.delivers)
 	}
 	u.save()
 }
@@ -177,11 +171,12 @@ func (u *update) listing() {
 // fewer accounts count only when they are told twice.
 func (u *update) accept(f *facts, l *listing) error {
 	n, before := len(l.accounts), f.Total
-	f.Tried, f.Total, f.Counting = l.began, n, u.counting()
+	f.Tried, f.Total = l.began, n
 	f.Refused = 2*n < before || n == 0 && f.hasListed()
 	if f.Refused {
 		return cause.Errorf(cause.BadResponse, "%d accounts are less than half of the %d before; the old listing stays in force until the next agrees", n, before)
 	}
+	f.Counting = u.counting()
 	if u.platform.Description.Accounts != nil {
 		f.list(l)
 	}
@@ -240,7 +235,12 @@ func (u *update) history() {
 		if u.platform.Description.Accounts != nil && f.Listed.IsZero() {
 			return // whose events count is not known yet
 		}
-		if err := u.advance(f, end); err != nil {
+		before := f.Through
+		err := u.advance(f, end)
+		if f == u.live {
+			u.halfway = err != nil && (u.halfway || f.Through.After(before))
+		}
+		if err != nil {
 			u.fail("read events", err)
 			return
 		}
@@ -335,14 +335,19 @@ func (u *update) span(f *facts, from, to time.Time) (*span, error) {
 }
 
 // numbers takes in what the platform counts by itself: always what is cheap, and what needs a walk as
-// often as accounts are listed.
+// often as accounts are listed, or when another number is asked for.
 func (u *update) numbers() {
-	d := u.platform.Description
-	if len(d.Readings) == 0 {
+	readings := u.platform.Description.Readings
+	if len(readings) == 0 {
 		return
 	}
+	definitions, walks := map[string]string{}, ""
+	for _, r := range readings {
+		definitions[r.Ref.String()] = r.Definition
+		walks = digest(walks, r.Ref.String(), r.Definition)
+	}
 	full := slices.ContainsFunc(u.targets(), func(f *facts) bool {
-		return u.now.Sub(f.Walked) >= u.platform.AccountsInterval || f.Walked.After(u.now.Add(day))
+		return u.now.Sub(f.Walked) >= u.platform.AccountsInterval || f.Walked.After(u.now.Add(day)) || f.Walks != walks
 	})
 	var told []collector.Reading
 	err := u.platform.Collector.Readings(u.ctx, full, func(r collector.Reading) { told = append(told, r) })
@@ -354,7 +359,7 @@ func (u *update) numbers() {
 		return
 	}
 	told = slices.DeleteFunc(told, func(r collector.Reading) bool {
-		known := slices.ContainsFunc(d.Readings, func(s collector.ReadingSource) bool { return s.Ref == r.Ref })
+		_, known := definitions[r.Ref.String()]
 		wrong := !known || math.IsNaN(r.Value) || math.IsInf(r.Value, 0)
 		if wrong {
 			u.fail("read numbers", cause.Errorf(cause.BadResponse, "%s: not a number, or not one that was asked for", r.Ref))
@@ -362,14 +367,21 @@ func (u *update) numbers() {
 		return wrong
 	})
 	for _, f := range u.targets() {
-		if full && err == nil {
-			f.Walked = u.now
+		if full {
+			f.Walked, f.Walks = u.now, walks
+			if err != nil { // one number that fails must not make every poll a walk
+				f.Walked = u.now.Add(u.platform.AccountsInterval/24 - u.platform.AccountsInterval)
+			}
 		}
+		maps.DeleteFunc(f.Numbers, func(name string, n number) bool {
+			definition, known := definitions[name]
+			return !known || definition != n.Definition
+		})
 		for _, r := range told {
 			if r.AsOf.After(u.now) {
 				r.AsOf = u.now
 			}
-			f.Numbers[r.Ref.String()] = r
+			f.Numbers[r.Ref.String()] = number{r, definitions[r.Ref.String()]}
 		}
 	}
 }
