@@ -297,11 +297,7 @@ func quotient(a, b measure.Unit) measure.Unit {
 	if a == b || slices.Contains(people, a) && slices.Contains(people, b) {
 		return measure.Ratio
 	}
-	one := strings.TrimSuffix(string(b), "s")
-	if strings.HasSuffix(string(b), "ches") {
-		one = strings.TrimSuffix(string(b), "es")
-	}
-	return a + " per " + measure.Unit(one)
+	return a + " per " + b.One()
 }
 
 func (l *loader) target(key string, k *targetKeys) *Target {

@@ -93,6 +93,20 @@ const (
 	Ratio Unit = "ratio"
 )
 
+// One is the unit of a single one: "page" for "pages", "login per account" for "logins per account". A word of the
+// organisation's own that only looks like more than one, such as "status", stays.
+func (u Unit) One() Unit {
+	many, _, _ := strings.Cut(string(u), " per ")
+	one := many
+	switch {
+	case strings.HasSuffix(many, "ches"):
+		one = strings.TrimSuffix(many, "es")
+	case !strings.HasSuffix(many, "ss") && !strings.HasSuffix(many, "us"):
+		one = strings.TrimSuffix(many, "s")
+	}
+	return Unit(one) + u[len(many):]
+}
+
 // A Measure is one entry of the vocabulary.
 type Measure struct {
 	Name     string // in the config file, in measure_info; without prefix and unit

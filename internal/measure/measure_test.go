@@ -56,6 +56,17 @@ func TestTheVocabularyIsWellFormed(t *testing.T) {
 	}
 }
 
+func TestOne(t *testing.T) {
+	for many, one := range map[Unit]Unit{
+		"accounts": "account", "searches": "search", "pages per user": "page per user", "views per search": "view per search",
+		"FTE": "FTE", "glass": "glass", "status": "status", "": "",
+	} {
+		if got := many.One(); got != one {
+			t.Errorf("one of %q is %q, want %q", many, got, one)
+		}
+	}
+}
+
 func TestLookup(t *testing.T) {
 	if m, ok := Lookup("authors"); !ok || m.Metric != "intranet_authors" {
 		t.Error(m, ok)

@@ -84,7 +84,7 @@ func TestAttainment(t *testing.T) {
 		{config.Lower, measure.Ratio, target(0.2), 0.35, nil, "15 points above the target"},
 		{config.Lower, "calls", target(20), 1020, nil, "1,000 calls above the target"},
 		{config.Range, "calls", nil, 50, []kpi.Limit{limit("below", 10), limit("above", 90)}, "Within the range"},
-		{config.Range, "calls", target(50), 9, []kpi.Limit{limit("below", 10), limit("above", 90)}, "1 calls below the range"},
+		{config.Range, "calls", target(50), 9, []kpi.Limit{limit("below", 10), limit("above", 90)}, "1 call below the range"},
 		{config.Range, "calls", target(50), 95, []kpi.Limit{limit("above", 90)}, "5 calls above the range"},
 		{config.Range, "calls", target(50), 95, nil, ""},
 	} {

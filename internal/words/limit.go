@@ -36,6 +36,16 @@ var phrases = map[string]phrase{
 	"profile_completion":      {noun: "the profile fields", after: "are filled in on average"},
 }
 
+// single is the phrase of a single one: "there is fewer than 1 | account", "fewer than 1 | page | was created".
+func (p phrase) single() phrase {
+	p.before = strings.Replace(p.before, "there are", "there is", 1)
+	p.after = strings.NewReplacer("are ", "is ", "were ", "was ", "have ", "has ").Replace(p.after)
+	if p.noun = string(measure.Unit(p.noun).One()); p.noun == "people" {
+		p.noun = "person"
+	}
+	return p
+}
+
 // Limit says when a threshold of a KPI is crossed: "fewer than 25 pages were created in 7 days".
 func Limit(k *config.KPI, t *config.Threshold) string {
 	p, known := phrases[k.Measure.Measure]
@@ -67,6 +77,9 @@ func Limit(k *config.KPI, t *config.Threshold) string {
 		return name(k.Measure) + " are " + compare("below ", "above ") + " of " + whole(*k.Per) + window
 	case k.Unit == measure.Ratio:
 		return number + " of " + whole(*k.Per) + " " + p.after + window
+	}
+	if number == "fewer than 1" || number == "more than 1" {
+		p = p.single()
 	}
 	s := p.before + number + " " + p.noun
 	if k.Per != nil {

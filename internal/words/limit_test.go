@@ -1,6 +1,7 @@
 package words
 
 import (
+	"cmp"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,39 @@ func TestEveryMeasureCanBeSaid(t *testing.T) {
 	}
 }
 
+func TestALimitOfOne(t *testing.T) {
+	want := map[string]string{
+		"accounts":                "there is more than 1 account",
+		"activated_accounts":      "more than 1 account has ever signed in",
+		"active_users":            "more than 1 person was active",
+		"contributors":            "more than 1 person contributed",
+		"authors":                 "more than 1 person created or edited a page",
+		"logged_in_users":         "more than 1 person signed in at least once",
+		"logins":                  "people signed in more than 1 time",
+		"page_views":              "pages were viewed more than 1 time",
+		"pages":                   "there is more than 1 page",
+		"pages_stale":             "more than 1 page is stale",
+		"pages_created":           "more than 1 page was created",
+		"page_edits":              "pages were edited more than 1 time",
+		"comments":                "more than 1 comment was written",
+		"reactions":               "more than 1 reaction was given",
+		"searches":                "people searched more than 1 time",
+		"searches_without_result": "more than 1 search found nothing",
+		"profiles_complete":       "more than 1 account has a complete profile",
+		"custom":                  "“Desks” is above 1 desk",
+	}
+	one := 1.0
+	for _, m := range measure.All {
+		if m.NoKPI || m.Unit == measure.Ratio {
+			continue
+		}
+		k := &config.KPI{Title: "Desks", Measure: measure.Ref{Measure: m.Name}, Unit: cmp.Or(m.Unit, "desks")}
+		if got := plain(Limit(k, &config.Threshold{Above: &one})); got != want[m.Name] {
+			t.Errorf("%s is said %q, want %q", m.Name, got, want[m.Name])
+		}
+	}
+}
+
 func TestLimit(t *testing.T) {
 	day := measure.Window(24 * time.Hour)
 	n := func(v float64) *float64 { return &v }
@@ -74,6 +108,8 @@ func TestLimit(t *testing.T) {
 		{ref("logins", 7), per("accounts", 0), "logins per account", n(2), n(40), "people signed in fewer than 2 or more than 40 times per account in 7 days"},
 		{ref("pages_created", 7), per("authors", 7), "pages per user", n(0.5), nil, "fewer than 0.5 pages per author were created in 7 days"},
 		{ref("accounts", 0), per("pages", 0), "accounts per page", nil, n(3), "there are more than 3 accounts per page"},
+		{ref("pages_created", 7), per("authors", 7), "pages per user", n(1), nil, "fewer than 1 page per author was created in 7 days"},
+		{ref("page_views", 7), per("accounts", 0), "views per account", n(1), n(40), "pages were viewed fewer than 1 or more than 40 times per account in 7 days"},
 		{ref("comments", 7), &measure.Ref{Measure: measure.Custom, Label: "desks"}, "comments per desk", n(2), nil, "fewer than 2 comments per desk were written in 7 days"},
 		{measure.Ref{Measure: measure.Custom, Label: "nps"}, nil, "", n(-10), n(90), "“A title” is below −10 or above 90"},
 		{measure.Ref{Measure: measure.Custom, Label: "calls"}, per("accounts", 0), "calls per account", nil, n(0.25), "“A title” is above 0.25 calls per account"},

@@ -70,7 +70,7 @@ func Count(n int64, one string) string {
 	return Quantity(float64(n), "") + " " + one + "s"
 }
 
-// Quantity writes a value with its unit, rounded to what is nice to read: "62.9 %", "12,345 pages", "8".
+// Quantity writes a value with its unit, rounded to what is nice to read: "62.9 %", "12,345 pages", "1 page", "8".
 func Quantity(value float64, unit measure.Unit) string { return quantity(value, unit, 1, 2) }
 
 // Exact writes a number that somebody agreed upon: as Quantity, but not rounded.
@@ -85,7 +85,11 @@ func quantity(value float64, unit measure.Unit, ofPercent, ofOthers int) string 
 	case "":
 		return Decimal(value, ofOthers)
 	}
-	return Decimal(value, ofOthers) + "\u00a0" + string(unit)
+	number := Decimal(value, ofOthers)
+	if number == "1" || number == "−1" {
+		unit = unit.One()
+	}
+	return number + "\u00a0" + string(unit)
 }
 
 // Decimal writes at most so many places, no trailing zeros, and commas between thousands.

@@ -17,6 +17,8 @@ func TestQuantity(t *testing.T) {
 	}{
 		{0, "", "0"}, {8, "pages", "8 pages"}, {-0.001, "", "0"}, {-1234.5, "", "−1,234.5"}, {1234567, "views", "1,234,567 views"},
 		{999.999, "", "1,000"}, {12.25, "", "12.25"}, {0.6287, measure.Ratio, "62.9 %"}, {1, measure.Ratio, "100 %"}, {0.0004, measure.Ratio, "0 %"},
+		{1, "pages", "1 page"}, {1.004, "users", "1 user"}, {1.01, "users", "1.01 users"}, {-1, "points", "−1 point"}, {0.01, measure.Ratio, "1 %"},
+		{1, "logins per account", "1 login per account"}, {21, "pages", "21 pages"}, {0, "pages", "0 pages"},
 	}
 	for _, test := range tests {
 		if got := strings.ReplaceAll(Quantity(test.value, test.unit), "\u00a0", " "); got != test.want {
