@@ -2,7 +2,9 @@
 package app
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/prometheus/common/version"
 
@@ -12,7 +14,11 @@ import (
 
 // load reads the config file; count is told of each request that a platform's collector sends.
 func load(file string, types map[string]collector.New, count func(platform, code string)) (*config.Config, error) {
-	return config.Load(file, types, options(count))
+	cfg, err := config.Load(file, types, options(count))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w; `intranet_exporter init` writes one to begin with, and `intranet_exporter demo` needs none", err)
+	}
+	return cfg, err
 }
 
 // options are what every collector gets.

@@ -74,7 +74,7 @@ problems: 3; nothing of the file is used until they are mended`, "FILE", file)
 	if err := s.Check(t.Context(), file+"x", CheckOptions{Format: "json"}); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	if want := `"text": "read config: open intranet.ymlx: no such file or directory"`; !strings.Contains(s.shown(file), want) {
+	if want := `"text": "read config: open intranet.ymlx: no such file or directory; `; !strings.Contains(s.shown(file), want) {
 		t.Error(s.out)
 	}
 }
