@@ -23,7 +23,7 @@ var advice = map[cause.Cause]string{
 	cause.RateLimited: "Wait a while; then ask less: a lower requests_per_second, or a longer poll_interval.",
 	cause.Timeout:     "Try once more; if it stays, ask those who run the platform, or allow more time for a request and for the poll.",
 	cause.Unavailable: "Check the address, the network with its proxies and firewalls, and whether the platform is up.",
-	cause.BadResponse: "Check that the address is that of the platform's interface for programs, and not of a page for people or a sign-in.",
+	cause.BadResponse: "Go by the message: the address may be that of a page for people or a sign-in, or a query may not fit the tables.",
 	cause.Other:       "Go by the message: most often a secret file is not there, or can't be read.",
 }
 
