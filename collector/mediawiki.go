@@ -173,13 +173,13 @@ func (m *mediawiki) Probe(ctx context.Context) (Access, error) {
 	_, err := m.query(ctx, params, "userinfo", func(dec *jsontext.Decoder) error { return json.UnmarshalDecode(dec, &me) })
 	switch {
 	case cause.Of(err) == cause.Permission:
-		return Access{Granted: denied}, fmt.Errorf("probe rights: %w", err)
+		return Access{Granted: denied}, fmt.Errorf("read rights: %w", err)
 	case err != nil:
-		return Access{}, fmt.Errorf("probe rights: %w", err)
+		return Access{}, fmt.Errorf("read rights: %w", err)
 	case me.ID == nil || m.user && *me.ID <= 0:
-		return Access{}, cause.Errorf(cause.BadResponse, "probe rights: the wiki does not tell who we are")
+		return Access{}, cause.Errorf(cause.BadResponse, "read rights: the wiki does not tell who we are")
 	case !slices.Contains(me.Rights, mediawikiRead):
-		return Access{Granted: denied}, cause.Errorf(cause.Permission, "probe rights: the right to read is missing")
+		return Access{Granted: denied}, cause.Errorf(cause.Permission, "read rights: the right to read is missing")
 	}
 	m.high = slices.Contains(me.Rights, mediawikiLimit)
 	access := Access{Granted: map[string]bool{mediawikiRead: true, mediawikiLimit: m.high}}

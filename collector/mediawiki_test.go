@@ -659,13 +659,13 @@ func TestMediawikiFaults(t *testing.T) {
 			return false
 		}), cause.Permission, "list revisions: GET WIKI: the wiki does not let us read"},
 		{"high limits taken away", "accounts", code("toomanyvalues"), cause.Permission, "list reserved names: GET WIKI: the wiki does not give us apihighlimits any more"},
-		{"permissiondenied", "probe", code("permissiondenied"), cause.Permission, "probe rights: GET WIKI: the wiki does not let us read"},
+		{"permissiondenied", "probe", code("permissiondenied"), cause.Permission, "read rights: GET WIKI: the wiki does not let us read"},
 		{"session lost for ever", "events", code("assertuserfailed"), cause.Auth, "list revisions: log in: GET WIKI: the wiki does not take us for logged in; are the credentials valid?"},
-		{"OAuth", "probe", code("mwoauth-invalid-authorization"), cause.Auth, "probe rights: GET WIKI: the wiki refuses the OAuth credentials"},
-		{"lag", "probe", code("maxlag"), cause.Unavailable, "probe rights: GET WIKI: the wiki's database lags behind"},
-		{"rate limit", "probe", code("ratelimited"), cause.RateLimited, "probe rights: GET WIKI: the wiki limits our requests"},
-		{"internal error", "probe", code("internal_api_error_DBQueryError"), cause.Unavailable, "probe rights: GET WIKI: the wiki has an internal error"},
-		{"unknown error", "probe", code("Person_009"), cause.BadResponse, "probe rights: GET WIKI: the wiki refuses the request with an error that is not known here"},
+		{"OAuth", "probe", code("mwoauth-invalid-authorization"), cause.Auth, "read rights: GET WIKI: the wiki refuses the OAuth credentials"},
+		{"lag", "probe", code("maxlag"), cause.Unavailable, "read rights: GET WIKI: the wiki's database lags behind"},
+		{"rate limit", "probe", code("ratelimited"), cause.RateLimited, "read rights: GET WIKI: the wiki limits our requests"},
+		{"internal error", "probe", code("internal_api_error_DBQueryError"), cause.Unavailable, "read rights: GET WIKI: the wiki has an internal error"},
+		{"unknown error", "probe", code("Person_009"), cause.BadResponse, "read rights: GET WIKI: the wiki refuses the request with an error that is not known here"},
 		{"error after data", "events", write(`{"query":{"pages":[]},"error":{"code":"maxlag"}}`), cause.BadResponse, "list revisions: GET WIKI: answered data and an error at once"},
 		{"HTML", "accounts", write("\n<!DOCTYPE html>"), cause.BadResponse, "list user pages: GET WIKI: answered HTML instead of JSON: is url the address of api.php?"},
 		{"unknown list", "readings", write(`{"batchcomplete":true,"warnings":{}}`), cause.BadResponse, "list pages: the answer has no allpages"},
@@ -724,7 +724,7 @@ func TestMediawikiFaults(t *testing.T) {
 		{"too slow", "probe", func(_ *wiki, _ http.ResponseWriter, r *http.Request, _ url.Values) bool {
 			<-r.Context().Done()
 			return true
-		}, cause.Timeout, "probe rights: GET WIKI: no whole answer within 500ms"},
+		}, cause.Timeout, "read rights: GET WIKI: no whole answer within 500ms"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			w := newWiki(t)
@@ -813,16 +813,16 @@ func TestMediawikiCredentials(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	fails(cause.Other, "probe rights: log in: open FILE: no such file or directory")
+	fails(cause.Other, "read rights: log in: open FILE: no such file or directory")
 	write("wrong")
-	fails(cause.Auth, "probe rights: log in: the wiki refuses the bot password; are name and password those of its page Special:BotPasswords?")
+	fails(cause.Auth, "read rights: log in: the wiki refuses the bot password; are name and password those of its page Special:BotPasswords?")
 	write(wikiPassword)
 	if access, err := m.Probe(t.Context()); err != nil || access.Account != "3" {
 		t.Error(access, err)
 	}
 	// The password is changed on the wiki, which ends its sessions; later the file follows.
 	w.set(func() { w.password = "fedcba9876543210fedcba9876543210"; clear(w.sessions) })
-	fails(cause.Auth, "probe rights: log in: the wiki refuses the bot password; are name and password those of its page Special:BotPasswords?")
+	fails(cause.Auth, "read rights: log in: the wiki refuses the bot password; are name and password those of its page Special:BotPasswords?")
 	write("fedcba9876543210fedcba9876543210")
 	if _, err := m.Probe(t.Context()); err != nil {
 		t.Error(err)
