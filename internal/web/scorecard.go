@@ -86,10 +86,15 @@ type (
 		Within     string
 		Attainment string
 		Bar        *bar
-		Aims       []string // target and limits
+		Target     string // "" = none
+		Limits     []limit
 		Role       string
 		Review     moment
 		ReviewDue  bool
+	}
+	limit struct {
+		status
+		Text string
 	}
 	platform struct {
 		*config.Platform
@@ -181,14 +186,13 @@ func (v View) row(s kpi.State) row {
 		}
 	}
 	if k.Target != nil {
-		aim := "target " + words.Exact(k.Target.Value, k.Unit)
+		r.Target = "target " + words.Exact(k.Target.Value, k.Unit)
 		if !k.Target.By.IsZero() {
-			aim += " by " + v.date(k.Target.By).Text
+			r.Target += " by " + v.date(k.Target.By).Text
 		}
-		r.Aims = append(r.Aims, aim)
 	}
 	for _, l := range s.Limits {
-		r.Aims = append(r.Aims, l.Severity+" "+l.Condition+" "+words.Exact(l.At, k.Unit))
+		r.Limits = append(r.Limits, limit{severity(l), l.Condition + " " + words.Exact(l.At, k.Unit)})
 	}
 
 	worst := worst(s.Limits)
