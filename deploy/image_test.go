@@ -60,7 +60,11 @@ func TestImage(t *testing.T) {
 		strings.Join(slices.Concat(config.Entrypoint, config.Cmd), " "), strings.Join(config.Healthcheck.Test[1:], " "))
 	container := strings.TrimSpace(b.run(t, "from", "--pull-never", "exporter"))
 	said := b.run(t, "run", "--isolation=chroot", "--volume="+settings+":/etc/intranet_exporter:ro", container, "--", "/bin/sh", "-c", script)
-	contains(t, said, "uid=65534", "65534    65534", "\nkey\n", `intranet_exporter_build_info{`)
+	version := strings.TrimSpace(run(t, "git", "describe", "--tags", "--always", "--dirty"))
+	if info, err := os.Stat("../.git"); err != nil || !info.IsDir() {
+		version = "" // a work tree has its history elsewhere, where the build can't see it
+	}
+	contains(t, said, "uid=65534", "65534    65534", "\nkey\n", `version="`+version+`"`)
 }
 
 // A buildah keeps all that it makes in a folder.
@@ -69,7 +73,7 @@ type buildah struct{ program, dir string }
 // run runs it in namespaces of its own, so that no mount outlives it and no port is taken.
 func (b buildah) run(t *testing.T, args ...string) string {
 	t.Helper()
-	args = append([]string{b.program, "--root=" + b.dir + "/root", "--runroot=" + b.dir + "/run", "--storage-driver=vfs"}, args...)
+	args = append([]string{b.program, "--root=" + b.dir + "/root", "--runroot=" + b.dir + "/run", "--storage-driver=overlay"}, args...)
 	cmd := exec.Command("unshare", append([]string{"--mount", "--net", "--propagation=private", "sh", "-c", `busybox ip link set lo up && exec "$@"`, "sh"}, args...)...)
 	cmd.Env = append(os.Environ(), "TMPDIR="+b.dir)
 	var stderr strings.Builder
@@ -93,7 +97,7 @@ printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\
 mkdir -p "$1/usr/local"
 cp -r "$(go env GOROOT)" "$1/usr/local/go"
 cp -L --parents /etc/ssl/certs/ca-certificates.crt "$1"
-for program in $(command -v make git); do cp -L --parents $program $(ldd $program | grep -o '/[^ ]*') "$1"; done
+for program in $(command -v make) $(command -v git); do cp -L --parents $program $(ldd $program | grep -o '/[^ ]*') "$1"; done
 `
 )
 
