@@ -10,6 +10,9 @@ MAX     := 33554432 # bytes, 32 MiB
 # A scenario of the end-to-end tests, such as TestIntranet/SIGKILL; empty = all.
 RUN ?=
 
+# The packages with tests that want programs, and that make test skips where these are missing.
+TOOLED := ./deploy ./grafana ./internal/demo ./internal/web
+
 .PHONY: help build fmt lint test bench e2e clean
 
 help: ## show what there is to make
@@ -36,6 +39,7 @@ bench: ## measure
 e2e: build ## prove the exporter against real servers; RUN=TestIntranet/SIGKILL for one scenario
 	e2e/install.sh
 	@TMPDIR=$$(mktemp -d) && export TMPDIR && trap 'rm -rf "$$TMPDIR" || { sleep 2; rm -rf "$$TMPDIR"; }' EXIT && trap 'exit 1' HUP INT TERM && \
+	INTRANET_TEST_TOOLS=required $(GO) test -count 1 -v -run '$(RUN)' $(TOOLED) && \
 	$(GO) test -tags e2e -count 1 -timeout 20m -v -run '$(RUN)' ./e2e
 
 clean: ## remove what was built

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -16,17 +15,14 @@ import (
 
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 // mariadb returns a database of its own on the real server that INTRANET_TEST_MARIADB leads to, in which
 // script has run: a handle of its owner, and the DSN of a reader who may see what it holds.
 func mariadb(t *testing.T, script string) (owner *sql.DB, reader *mysql.Config) {
 	t.Helper()
-	dsn := os.Getenv("INTRANET_TEST_MARIADB")
-	if dsn == "" {
-		t.Skip("needs a real MariaDB with its tables of time zones: set INTRANET_TEST_MARIADB to the DSN of a superuser")
-	}
-	config, err := mysql.ParseDSN(dsn)
+	config, err := mysql.ParseDSN(need.Server(t, "INTRANET_TEST_MARIADB", "the DSN of a superuser of a MariaDB with its tables of time zones"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,6 +29,7 @@ import (
 
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -861,11 +862,7 @@ func TestSQLMistakesReal(t *testing.T) {
 // portal in it: a handle of its owner, and the DSN of a reader who may see what the queries name.
 func postgres(t *testing.T) (owner *sql.DB, reader string) {
 	t.Helper()
-	dsn := os.Getenv("INTRANET_TEST_POSTGRES")
-	if dsn == "" {
-		t.Skip("needs a real PostgreSQL: set INTRANET_TEST_POSTGRES to the DSN of a superuser")
-	}
-	config, err := pgx.ParseConfig(dsn)
+	config, err := pgx.ParseConfig(need.Server(t, "INTRANET_TEST_POSTGRES", "the DSN of a superuser of a PostgreSQL"))
 	if err != nil {
 		t.Fatal(err)
 	}

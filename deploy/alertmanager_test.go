@@ -22,6 +22,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 const (
@@ -30,7 +32,7 @@ const (
 )
 
 func TestAlertmanagerFile(t *testing.T) {
-	amtool := tool(t, "amtool")
+	amtool := need.Program(t, "amtool")
 	run(t, amtool, "check-config", alertmanagerFile)
 	for _, tc := range []struct{ labels, receiver string }{
 		{"alertname=IntranetDataStale class=data severity=warning platform=wiki", "ops"},
@@ -263,7 +265,7 @@ type alertmanager struct{ url string }
 
 // startAlertmanager runs the shipped configuration, with other addresses and without waiting.
 func startAlertmanager(t *testing.T, smtp, webhook string) alertmanager {
-	program := tool(t, "prometheus-alertmanager")
+	program := need.Program(t, "prometheus-alertmanager")
 	templates, err := filepath.Abs("alertmanager/intranet.tmpl")
 	if err != nil {
 		t.Fatal(err)

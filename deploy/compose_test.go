@@ -15,6 +15,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 // A service is what the tests here look at in a service of a compose file.
@@ -68,9 +70,9 @@ func compose(t *testing.T, file string) composition {
 }
 
 func TestComposeIsValid(t *testing.T) {
-	docker := tool(t, "docker")
+	const docker = "docker"
 	if exec.Command(docker, "compose", "version").Run() != nil {
-		t.Skip("docker has no plugin compose")
+		t.Skip("docker compose is not installed, which not every Debian has")
 	}
 	run(t, docker, "compose", "-f", "compose.yaml", "config", "--quiet")
 	own := []string{"compose", "-f", "compose.yaml", "-f", "compose.own.yaml", "config", "--quiet"}
@@ -193,8 +195,8 @@ func parse(t *testing.T, text string) map[string]any {
 
 // TestComposeServers runs what compose.yaml would run, with its command lines and files, from a scrape to a mail.
 func TestComposeServers(t *testing.T) {
-	prometheus, promtool := tool(t, "prometheus"), tool(t, "promtool")
-	program, amtool := tool(t, "prometheus-alertmanager"), tool(t, "amtool")
+	prometheus, promtool := need.Program(t, "prometheus"), need.Program(t, "promtool")
+	program, amtool := need.Program(t, "prometheus-alertmanager"), need.Program(t, "amtool")
 	exporter := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, "../internal/exposition/testdata/full.prom")
 	}))

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 const rulesFile = "prometheus/intranet.rules.yml"
@@ -43,13 +45,13 @@ var series = []string{
 }
 
 func TestRulesFile(t *testing.T) {
-	promtool := tool(t, "promtool")
+	promtool := need.Program(t, "promtool")
 	run(t, promtool, "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
 	run(t, promtool, "check", "config", "prometheus/prometheus.yml")
 }
 
 func TestRules(t *testing.T) {
-	promtool := tool(t, "promtool")
+	promtool := need.Program(t, "promtool")
 	run(t, promtool, append([]string{"test", "rules"}, glob(t, "prometheus/tests/*.yml")...)...)
 }
 
@@ -61,7 +63,7 @@ type mutant struct {
 }
 
 func TestRulesMutants(t *testing.T) {
-	promtool := tool(t, "promtool")
+	promtool := need.Program(t, "promtool")
 	mutants := []mutant{
 		{"a verdict of 0 fires", ") == 1", ") == 0", "threshold"},
 		{"any verdict fires", ") == 1", ") >= 0", "threshold"},
@@ -227,15 +229,6 @@ func TestSeriesExist(t *testing.T) {
 			t.Errorf("docs/alerts.md names %s, which the exporter does not have", n)
 		}
 	}
-}
-
-// tool finds a program, and skips the test where it is not installed.
-func tool(t *testing.T, name string) string {
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("%s is not installed; Debian has it in the packages prometheus, prometheus-alertmanager, systemd or docker.io", name)
-	}
-	return path
 }
 
 func run(t *testing.T, name string, args ...string) string {

@@ -4,12 +4,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 const unitFile = "systemd/intranet_exporter.service"
 
 func TestUnit(t *testing.T) {
-	program := tool(t, "systemd-analyze")
+	analyze := need.Program(t, "systemd-analyze")
 	t.Run("verify", func(t *testing.T) {
 		// It looks for the program, which is not installed here. What is only suggested is verified too.
 		unit := filepath.Join(t.TempDir(), filepath.Base(unitFile))

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs the servers that the end-to-end tests run, from Debian's packages. It may be run again and again:
+# Installs the servers and tools that the end-to-end tests run, from Debian's packages. It may be run again and again:
 # without anything missing it changes nothing and needs no rights.
 set -eu
 
-packages="mediawiki php-cli php-sqlite3 php-apcu sqlite3 postgresql prometheus prometheus-alertmanager"
+packages="mediawiki php-cli php-sqlite3 php-apcu sqlite3 postgresql mariadb-server tzdata prometheus prometheus-alertmanager
+	chromium fonts-dejavu-core systemd"
 
 missing=""
 for package in $packages; do
@@ -12,7 +13,7 @@ for package in $packages; do
 	fi
 done
 if [ -z "$missing" ]; then
-	echo "e2e/install.sh: all servers are installed"
+	echo "e2e/install.sh: all is installed"
 	exit 0
 fi
 if [ "$(id -u)" -ne 0 ]; then

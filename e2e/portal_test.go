@@ -24,8 +24,8 @@ import (
 //go:embed testdata/portal.sql
 var portalSQL string
 
-// A portal is a home-grown intranet that is only a database, in a PostgreSQL server of its own.
-type portal struct {
+// A postgres is a PostgreSQL server in a folder of its own.
+type postgres struct {
 	life              *testing.T // the server runs until this test ends
 	bin, dir, address string
 	owner             *syscall.Credential // PostgreSQL does not run as root
@@ -34,13 +34,13 @@ type portal struct {
 	password string // of the role admin
 }
 
-// newPortal starts PostgreSQL with a portal that has a history. It is not polled; copies of it are.
-func newPortal(t *testing.T, seed uint64) *portal {
+// newPostgres starts PostgreSQL with nothing in it.
+func newPostgres(t *testing.T) *postgres {
 	installed, err := filepath.Glob("/usr/lib/postgresql/*/bin")
 	if err != nil || len(installed) == 0 {
 		t.Fatal("PostgreSQL is not installed; run e2e/install.sh")
 	}
-	p := &portal{life: t, bin: installed[len(installed)-1], dir: t.TempDir(), address: address(t), password: rand.Text()}
+	p := &postgres{life: t, bin: installed[len(installed)-1], dir: t.TempDir(), address: address(t), password: rand.Text()}
 	if os.Getuid() == 0 {
 		p.own(t)
 	}
@@ -48,7 +48,15 @@ func newPortal(t *testing.T, seed uint64) *portal {
 	passwords := write(t, p.password, p.dir, "password")
 	run(t, p.command("initdb", "-D", data, "-U", "admin", "--pwfile", passwords, "-A", "scram-sha-256", "-E", "UTF8", "--locale", "C", "--no-sync"))
 	p.start()
+	return p
+}
 
+// A portal is a home-grown intranet that is only a database, in a PostgreSQL server of its own.
+type portal struct{ *postgres }
+
+// newPortal starts a portal that has a history. It is not polled; copies of it are.
+func newPortal(t *testing.T, seed uint64) *portal {
+	p := &portal{newPostgres(t)}
 	db := p.connect(t, "postgres")
 	p.exec(t, db, `CREATE ROLE reader`)
 	p.exec(t, db, `CREATE DATABASE portal`)
@@ -64,7 +72,7 @@ func newPortal(t *testing.T, seed uint64) *portal {
 }
 
 // own gives the folder and the server to the user postgres.
-func (p *portal) own(t *testing.T) {
+func (p *postgres) own(t *testing.T) {
 	u, err := user.Lookup("postgres")
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +97,7 @@ func (p *portal) own(t *testing.T) {
 	}
 }
 
-func (p *portal) command(name string, args ...string) *exec.Cmd {
+func (p *postgres) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(filepath.Join(p.bin, name), args...)
 	cmd.Dir = p.dir
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: p.owner}
@@ -97,7 +105,7 @@ func (p *portal) command(name string, args ...string) *exec.Cmd {
 }
 
 // start starts the server on its address.
-func (p *portal) start() {
+func (p *postgres) start() {
 	t := p.life
 	host, port, _ := net.SplitHostPort(p.address)
 	p.server = start(t, "postgres", p.command("postgres", "-D", filepath.Join(p.dir, "data"), "-h", host, "-p", port, "-k", "",
@@ -114,11 +122,11 @@ func (p *portal) start() {
 	})
 }
 
-func (p *portal) dsn(user, password, database string) string {
+func (p *postgres) dsn(user, password, database string) string {
 	return fmt.Sprintf("postgres://%s:%s@%s/%s", user, password, p.address, database)
 }
 
-func (p *portal) connect(t *testing.T, database string) *pgx.Conn {
+func (p *postgres) connect(t *testing.T, database string) *pgx.Conn {
 	t.Helper()
 	db, err := pgx.Connect(t.Context(), p.dsn("admin", p.password, database))
 	if err != nil {
@@ -128,7 +136,7 @@ func (p *portal) connect(t *testing.T, database string) *pgx.Conn {
 	return db
 }
 
-func (p *portal) exec(t *testing.T, db *pgx.Conn, statements string) {
+func (p *postgres) exec(t *testing.T, db *pgx.Conn, statements string) {
 	t.Helper()
 	if _, err := db.PgConn().Exec(t.Context(), statements).ReadAll(); err != nil {
 		t.Fatal(err)

@@ -20,6 +20,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 // TestQueries asks a real Prometheus. Job one is a single exporter; two is the same with a replica that was not reloaded
@@ -366,7 +368,7 @@ func startPrometheus(t *testing.T, end time.Time, history func(*testing.T, io.Wr
 	if err := out.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(tool(t, "promtool"), "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=10000h", "--quiet", file, data).CombinedOutput(); err != nil {
+	if out, err := exec.Command(need.Program(t, "promtool"), "tsdb", "create-blocks-from", "openmetrics", "--max-block-duration=10000h", "--quiet", file, data).CombinedOutput(); err != nil {
 		t.Fatalf("promtool: %v\n%s", err, out)
 	}
 	config := filepath.Join(dir, "prometheus.yml")
@@ -381,7 +383,7 @@ func startPrometheus(t *testing.T, end time.Time, history func(*testing.T, io.Wr
 	_ = free.Close()
 
 	var log bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), tool(t, "prometheus"), "--config.file="+config, "--storage.tsdb.path="+data,
+	cmd := exec.CommandContext(t.Context(), need.Program(t, "prometheus"), "--config.file="+config, "--storage.tsdb.path="+data,
 		"--storage.tsdb.retention.time=10y", "--web.listen-address="+address)
 	cmd.Stderr = &log
 	if err := cmd.Start(); err != nil {
@@ -406,14 +408,6 @@ func startPrometheus(t *testing.T, end time.Time, history func(*testing.T, io.Wr
 			}
 		}
 	}
-}
-
-func tool(t *testing.T, name string) string {
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("%s is not installed; Debian has it in the package prometheus", name)
-	}
-	return path
 }
 
 // A result is a series of an answer, with one value or many.

@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 func TestMoments(t *testing.T) {
@@ -84,10 +86,10 @@ func TestHistory(t *testing.T) {
 	checkForm(t, string(content))
 
 	data := filepath.Join(t.TempDir(), "data")
-	if answer, err := exec.Command(tool(t, "promtool"), "tsdb", "create-blocks-from", "openmetrics", file, data).CombinedOutput(); err != nil {
+	if answer, err := exec.Command(need.Program(t, "promtool"), "tsdb", "create-blocks-from", "openmetrics", file, data).CombinedOutput(); err != nil {
 		t.Fatalf("promtool: %s, %s", err, answer)
 	}
-	address := startPrometheus(t, tool(t, "prometheus"), data)
+	address := startPrometheus(t, need.Program(t, "prometheus"), data)
 
 	past := NewOrganisation(1, end).Feed().Until(end)
 	for _, tc := range []struct {
@@ -158,15 +160,6 @@ func checkForm(t *testing.T, content string) {
 		}
 		at = now
 	}
-}
-
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		t.Skipf("%s is not installed, so nobody reads the history", name)
-	}
-	return path
 }
 
 // startPrometheus serves what is in a folder until the test ends, and returns its address.

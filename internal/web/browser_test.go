@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"testing"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 // schemes is what CSS calls light and dark.
@@ -37,13 +39,10 @@ type message struct {
 	Error   json.RawMessage `json:"error,omitempty"`
 }
 
-// browse skips the test where there is no Chromium.
+// browse starts Chromium.
 func browse(t *testing.T) *browser {
 	t.Helper()
-	program, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("there is no chromium to look at the page with")
-	}
+	program := need.Program(t, "chromium")
 	theirIn, in, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,37 @@
+// Package need is for tests of what needs more than Go: a program, or a server. Where that is missing, such a test is
+// skipped; with INTRANET_TEST_TOOLS=required it fails, so that nobody believes in what did not run.
+package need
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// Program returns the path of a program that e2e/install.sh installs.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err != nil {
+		missing(t, name+" is not installed; e2e/install.sh does that")
+	}
+	return path
+}
+
+// Server returns what the variable says about a server.
+func Server(t testing.TB, variable, what string) string {
+	t.Helper()
+	value := os.Getenv(variable)
+	if value == "" {
+		missing(t, "set "+variable+" to "+what)
+	}
+	return value
+}
+
+func missing(t testing.TB, what string) {
+	t.Helper()
+	if os.Getenv("INTRANET_TEST_TOOLS") == "required" {
+		t.Fatal(what)
+	}
+	t.Skip(what)
+}
