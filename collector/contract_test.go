@@ -18,7 +18,7 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 )
 
-// A platform is what the test of a collector type gives to testContract: a fake or real platform in good
+// A platform is what the test of a collector type gives to TestContract: a fake or real platform in good
 // order, with something to read in the span.
 type platform struct {
 	collector Collector
@@ -45,7 +45,25 @@ type facts struct {
 	Readings []Reading
 }
 
-// testContract holds what must be true of every collector. start makes a new platform.
+// contracts has for each of Types what starts a new platform.
+var contracts = map[string]func(*testing.T) *platform{
+	"mediawiki": startMediawiki,
+	"sql":       startSQL,
+}
+
+func TestContract(t *testing.T) {
+	for name := range Types {
+		t.Run(name, func(t *testing.T) {
+			start, ok := contracts[name]
+			if !ok {
+				t.Fatal("nothing proves that it keeps the contract; add it to contracts in contract_test.go")
+			}
+			testContract(t, start)
+		})
+	}
+}
+
+// testContract holds what must be true of every collector.
 func testContract(t *testing.T, start func(*testing.T) *platform) {
 	t.Run("a description needs no request and fits the vocabulary", func(t *testing.T) {
 		p := start(t)

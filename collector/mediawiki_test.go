@@ -392,52 +392,50 @@ func strictly(text string) func(any) error {
 	}
 }
 
-func TestMediawikiContract(t *testing.T) {
-	testContract(t, func(t *testing.T) *platform {
-		w := newWiki(t)
-		inject := func(f func(http.ResponseWriter, *http.Request, url.Values) bool) func() {
-			return func() { w.set(func() { w.fault = f }) }
-		}
-		status := func(code int) func() {
-			return inject(func(rw http.ResponseWriter, _ *http.Request, _ url.Values) bool {
-				rw.WriteHeader(code)
-				_, _ = io.WriteString(rw, "Person 009 may not")
-				return true
-			})
-		}
-		body := func(text string) func() {
-			return inject(func(rw http.ResponseWriter, _ *http.Request, _ url.Values) bool {
-				_, _ = io.WriteString(rw, text)
-				return true
-			})
-		}
-		return &platform{
-			collector: w.open(t, Options{}, ""),
-			from:      wikiStart, to: wikiStart.Add(28 * 24 * time.Hour),
-			requests: w.count,
-			secrets:  []string{wikiUser, wikiPassword, "Person", "Page", "token of", "php?a", "action="},
-			stall: inject(func(_ http.ResponseWriter, r *http.Request, _ url.Values) bool {
-				<-r.Context().Done()
-				return true
-			}),
-			revoke: func() { w.set(func() { w.rights = []string{"edit"} }) },
-			faults: map[string]fault{
-				"401":         {status(401), cause.Auth},
-				"403":         {status(403), cause.Permission},
-				"408":         {status(408), cause.Timeout},
-				"429":         {status(429), cause.RateLimited},
-				"500":         {status(500), cause.Unavailable},
-				"503":         {status(503), cause.Unavailable},
-				"down":        {w.Close, cause.Unavailable},
-				"empty":       {body(""), cause.BadResponse},
-				"null":        {body("null"), cause.BadResponse},
-				"garbage":     {body("Person 009"), cause.BadResponse},
-				"html":        {body("<html>Person 009</html>"), cause.BadResponse},
-				"wrong shape": {body(`{"query":{"userinfo":7,"allmessages":7,"allpages":7,"allusers":7,"pages":7}}`), cause.BadResponse},
-				"half":        {body(`{"query":{"userinfo":{"id":3`), cause.BadResponse},
-			},
-		}
-	})
+func startMediawiki(t *testing.T) *platform {
+	w := newWiki(t)
+	inject := func(f func(http.ResponseWriter, *http.Request, url.Values) bool) func() {
+		return func() { w.set(func() { w.fault = f }) }
+	}
+	status := func(code int) func() {
+		return inject(func(rw http.ResponseWriter, _ *http.Request, _ url.Values) bool {
+			rw.WriteHeader(code)
+			_, _ = io.WriteString(rw, "Person 009 may not")
+			return true
+		})
+	}
+	body := func(text string) func() {
+		return inject(func(rw http.ResponseWriter, _ *http.Request, _ url.Values) bool {
+			_, _ = io.WriteString(rw, text)
+			return true
+		})
+	}
+	return &platform{
+		collector: w.open(t, Options{}, ""),
+		from:      wikiStart, to: wikiStart.Add(28 * 24 * time.Hour),
+		requests: w.count,
+		secrets:  []string{wikiUser, wikiPassword, "Person", "Page", "token of", "php?a", "action="},
+		stall: inject(func(_ http.ResponseWriter, r *http.Request, _ url.Values) bool {
+			<-r.Context().Done()
+			return true
+		}),
+		revoke: func() { w.set(func() { w.rights = []string{"edit"} }) },
+		faults: map[string]fault{
+			"401":         {status(401), cause.Auth},
+			"403":         {status(403), cause.Permission},
+			"408":         {status(408), cause.Timeout},
+			"429":         {status(429), cause.RateLimited},
+			"500":         {status(500), cause.Unavailable},
+			"503":         {status(503), cause.Unavailable},
+			"down":        {w.Close, cause.Unavailable},
+			"empty":       {body(""), cause.BadResponse},
+			"null":        {body("null"), cause.BadResponse},
+			"garbage":     {body("Person 009"), cause.BadResponse},
+			"html":        {body("<html>Person 009</html>"), cause.BadResponse},
+			"wrong shape": {body(`{"query":{"userinfo":7,"allmessages":7,"allpages":7,"allusers":7,"pages":7}}`), cause.BadResponse},
+			"half":        {body(`{"query":{"userinfo":{"id":3`), cause.BadResponse},
+		},
+	}
 }
 
 func TestMediawikiFacts(t *testing.T) {

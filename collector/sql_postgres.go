@@ -24,10 +24,11 @@ var postgresDriver = sqlDriver{
 	plan:     "EXPLAIN ",
 	open:     openPostgres,
 	settings: postgresSettings,
-	bound:    func(t time.Time, _ *time.Location) any { return t },
-	check:    checkPostgresType,
-	convert:  convertPostgres,
-	explain:  explainPostgres,
+	// PostgreSQL counts in microseconds: rounded up, a bound divides them as it did.
+	bound:   func(t time.Time, _ *time.Location) any { return t.Add(time.Microsecond - 1).Truncate(time.Microsecond) },
+	check:   checkPostgresType,
+	convert: convertPostgres,
+	explain: explainPostgres,
 }
 
 func openPostgres(dsn string, _ *time.Location) (*sql.DB, error) {

@@ -24,6 +24,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/stdlib"
 	"go.yaml.in/yaml/v3"
 
@@ -376,9 +377,26 @@ type fakePostgres struct {
 	// answer sends what a query of the configuration results in; false ends the connection there.
 	answer func(b *pgproto3.Backend, query string) bool
 
-	mu      sync.Mutex
-	startup map[string]string // parameters of the last connection
-	queries []string          // of the configuration, as they came
+	mu       sync.Mutex
+	startup  map[string]string // parameters of the last connection
+	queries  []string          // of the configuration, as they came
+	bounds   []time.Time       // of the last of them
+	requests int               // connections, and queries of any kind
+	// fault, when set, is what becomes of every query and plan; false ends the connection there.
+	fault func(b *pgproto3.Backend) bool
+}
+
+// set changes what the server does from now on.
+func (f *fakePostgres) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
+func (f *fakePostgres) count() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.requests
 }
 
 func newFakePostgres(t *testing.T) *fakePostgres {
@@ -411,13 +429,15 @@ func (f *fakePostgres) serve(conn net.Conn) {
 	if err != nil {
 		return
 	}
-	if m, ok := message.(*pgproto3.StartupMessage); ok {
-		f.mu.Lock()
-		f.startup = m.Parameters
-		f.mu.Unlock()
+	var refuse *pgproto3.ErrorResponse
+	switch m := message.(type) {
+	case *pgproto3.CancelRequest:
+		return
+	case *pgproto3.StartupMessage:
+		f.set(func() { f.startup, f.requests, refuse = m.Parameters, f.requests+1, f.refuse })
 	}
-	if f.refuse != nil {
-		b.Send(f.refuse)
+	if refuse != nil {
+		b.Send(refuse)
 		_ = b.Flush()
 		return
 	}
@@ -431,11 +451,17 @@ func (f *fakePostgres) serve(conn net.Conn) {
 			return
 		}
 		switch m := message.(type) {
-		case *pgproto3.Query: // begin, rollback, ping
+		case *pgproto3.Query: // begin, rollback, ping, and what is planned without bounds
+			if fault := f.request(); fault != nil && strings.HasPrefix(m.String, "EXPLAIN ") && !fault(b) {
+				_ = b.Flush()
+				return
+			}
 			b.Send(&pgproto3.CommandComplete{CommandTag: []byte("OK")})
 			b.Send(&pgproto3.ReadyForQuery{TxStatus: 'T'})
 		case *pgproto3.Parse:
 			query = m.Query
+		case *pgproto3.Bind:
+			f.set(func() { f.bounds = moments(m) })
 		case *pgproto3.Sync:
 			if !f.execute(b, query) {
 				_ = b.Flush()
@@ -446,7 +472,16 @@ func (f *fakePostgres) serve(conn net.Conn) {
 	}
 }
 
+// request counts one more, and returns what is to become of it instead of an answer.
+func (f *fakePostgres) request() (fault func(*pgproto3.Backend) bool) {
+	f.set(func() { f.requests++; fault = f.fault })
+	return fault
+}
+
 func (f *fakePostgres) execute(b *pgproto3.Backend, query string) bool {
+	if fault := f.request(); fault != nil {
+		return fault(b)
+	}
 	b.Send(&pgproto3.ParseComplete{})
 	b.Send(&pgproto3.BindComplete{})
 	switch {
@@ -455,15 +490,22 @@ func (f *fakePostgres) execute(b *pgproto3.Backend, query string) bool {
 	case strings.HasPrefix(query, "EXPLAIN "):
 		columns(b, "QUERY PLAN:25")
 	default:
-		f.mu.Lock()
-		f.queries = append(f.queries, query)
-		f.mu.Unlock()
+		f.set(func() { f.queries = append(f.queries, query) })
 		if !f.answer(b, query) {
 			return false
 		}
 	}
 	b.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT")})
 	return true
+}
+
+// moments are the values of parameters that are times.
+func moments(bind *pgproto3.Bind) []time.Time {
+	all, types := make([]time.Time, len(bind.Parameters)), pgtype.NewMap()
+	for i, value := range bind.Parameters {
+		_ = types.Scan(pgtype.TimestamptzOID, bind.ParameterFormatCodes[i], value, &all[i])
+	}
+	return all
 }
 
 // columns announces columns, each as name:oid.
@@ -488,6 +530,63 @@ func row(b *pgproto3.Backend, values ...string) {
 		}
 	}
 	b.Send(r)
+}
+
+// startSQL starts the portal of testdata/sql/portal.yml, in which something happens every 17 minutes.
+func startSQL(t *testing.T) *platform {
+	f := newFakePostgres(t)
+	f.answer = func(b *pgproto3.Backend, query string) bool {
+		switch {
+		case strings.Contains(query, "$1"):
+			columns(b, "at:1184", "account:23")
+			for at := from; at.Before(to); at = at.Add(17 * time.Minute) {
+				if !at.Before(f.bounds[0]) && at.Before(f.bounds[1]) {
+					row(b, at.Format("2006-01-02 15:04:05-07"), "7")
+				}
+			}
+		case strings.Contains(query, "FROM users"):
+			columns(b, "id:23", "name:25", "identity:25", "kind:25", "enabled:16", "last_login:1184", "last_active:1184", "profile.phone:16", "profile.about:16")
+			row(b, "7", "Ada Jansen", "ada@example.org", "employee", "t", "2026-03-10 08:00:00+00", "NULL", "t", "NULL")
+			row(b, "8", "Bob Jansen", "bob@example.org", "guest", "f", "NULL", "NULL", "f", "t")
+		default:
+			columns(b, "value:20")
+			row(b, "3")
+		}
+		return true
+	}
+	every := func(fault func(b *pgproto3.Backend) bool) func() {
+		return func() { f.set(func() { f.fault = fault }) }
+	}
+	say := func(code string) func() {
+		return every(func(b *pgproto3.Backend) bool {
+			b.Send(pgError(code, "not you, Jansen", 0))
+			return true
+		})
+	}
+	refuse := func(code string) func() {
+		return func() { f.set(func() { f.refuse = fatal(code, "not you, Jansen") }) }
+	}
+	return &platform{
+		collector: portal(t, f.dsn),
+		from:      from, to: to,
+		requests: f.count,
+		secrets:  []string{"ansen", "hunter2", "staff", "127.0.0.1", "example.org", "SELECT"},
+		stall: every(func(b *pgproto3.Backend) bool {
+			_, _ = b.Receive() // until the collector hangs up
+			return false
+		}),
+		revoke: say("42501"),
+		faults: map[string]fault{
+			"another password":     {refuse("28P01"), cause.Auth},
+			"no right to connect":  {refuse("42501"), cause.Permission},
+			"too many connections": {refuse("53300"), cause.Unavailable},
+			"no right to read":     {say("42501"), cause.Permission},
+			"too slow":             {say("57014"), cause.Timeout},
+			"shut down":            {say("57P01"), cause.Unavailable},
+			"no such table":        {say("42P01"), cause.BadResponse},
+			"hung up":              {every(func(*pgproto3.Backend) bool { return false }), cause.Unavailable},
+		},
+	}
 }
 
 // What no error may hold.

@@ -26,12 +26,13 @@ func TestAddAPlatform(t *testing.T) {
 	for _, block := range regexp.MustCompile("(?ms)^```go\n// (collector/\\w+\\.go)\n(.*?)^```$").FindAllStringSubmatch(text, -1) {
 		put(block[1], block[2])
 	}
-	line := regexp.MustCompile("(?m)^```go\n(\t\"guestbook\": .*\n)```$").FindStringSubmatch(text)
-	if len(overlay.Replace) != 2 || line == nil {
-		t.Fatalf("CONTRIBUTING.md has the files %v and the line %q", overlay.Replace, line)
+	lines := regexp.MustCompile("(?m)^```go\n(\t\"guestbook\": .*\n)```$").FindAllStringSubmatch(text, -1)
+	if len(overlay.Replace) != 2 || len(lines) != 2 {
+		t.Fatalf("CONTRIBUTING.md has the files %v and the lines %q", overlay.Replace, lines)
 	}
-	const types = "var Types = map[string]New{\n"
-	put("collector/collector.go", strings.Replace(read(t, "../collector/collector.go"), types, types+line[1], 1))
+	const types, contracts = "var Types = map[string]New{\n", "var contracts = map[string]func(*testing.T) *platform{\n"
+	put("collector/collector.go", strings.Replace(read(t, "../collector/collector.go"), types, types+lines[0][1], 1))
+	put("collector/contract_test.go", strings.Replace(read(t, "../collector/contract_test.go"), contracts, contracts+lines[1][1], 1))
 
 	list, err := json.Marshal(overlay)
 	if err != nil {
@@ -39,8 +40,8 @@ func TestAddAPlatform(t *testing.T) {
 	}
 	file := filepath.Join(t.TempDir(), "overlay.json")
 	write(t, file, string(list))
-	out := run(t, "go", "test", "-overlay="+file, "-count=1", "-run=^TestGuestbookContract$", "-v", "../collector")
-	contains(t, out, "--- PASS: TestGuestbookContract", "--- PASS: TestGuestbookContract/two_halves_make_a_whole")
+	out := run(t, "go", "test", "-overlay="+file, "-count=1", "-run=^TestContract$/^guestbook$", "-v", "../collector")
+	contains(t, out, "--- PASS: TestContract/guestbook", "--- PASS: TestContract/guestbook/two_halves_make_a_whole")
 	config := filepath.Join(t.TempDir(), "intranet.yml")
 	write(t, config, "platforms: [{name: book, type: guestbook, url: 'https://book.example.org/api/'}]\n")
 	contains(t, run(t, "go", "run", "-overlay="+file, "..", "check", "--config.file="+config), "guestbook", "comments")
