@@ -224,7 +224,7 @@ func TestComposeServers(t *testing.T) {
 
 // TestComposeHistory runs what makes blocks of the simulated weeks before today, twice.
 func TestComposeHistory(t *testing.T) {
-	tool(t, "promtool")
+	need.Program(t, "promtool")
 	data, tsdb := t.TempDir(), t.TempDir()
 	write(t, filepath.Join(data, "history.om"), "# TYPE x gauge\nx 1 1790000000\n# EOF\n")
 	entrypoint := compose(t, "compose.yaml").Services["blocks"].Entrypoint
