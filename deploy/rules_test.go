@@ -15,34 +15,14 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/intranet-exporter/intranet_exporter/internal/exposition"
 	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 const rulesFile = "prometheus/intranet.rules.yml"
 
-// series are those that rules and docs/alerts.md may name.
-var series = []string{
-	"intranet_collector_data_timestamp_seconds",
-	"intranet_collector_errors_total",
-	"intranet_collector_last_success_timestamp_seconds",
-	"intranet_collector_max_age_seconds",
-	"intranet_collector_permission_granted",
-	"intranet_collector_success",
-	"intranet_config_last_reload_success_timestamp_seconds",
-	"intranet_config_last_reload_successful",
-	"intranet_exporter_build_info",
-	"intranet_kpi_action_info",
-	"intranet_kpi_breach_start_timestamp_seconds",
-	"intranet_kpi_breached",
-	"intranet_kpi_data_timestamp_seconds",
-	"intranet_kpi_info",
-	"intranet_kpi_review_timestamp_seconds",
-	"intranet_kpi_target",
-	"intranet_kpi_threshold",
-	"intranet_kpi_value",
-	"intranet_objective_info",
-	"intranet_state_writable",
-}
+// exposed is what the exporter serves of platforms and KPIs; the process adds its own.
+const exposed = "../internal/exposition/testdata/full.prom"
 
 func TestRulesFile(t *testing.T) {
 	promtool := need.Program(t, "promtool")
@@ -205,29 +185,38 @@ func TestAlertsAreDocumented(t *testing.T) {
 }
 
 func TestSeriesExist(t *testing.T) {
+	var series []string
+	for _, m := range regexp.MustCompile(`(?m)^# TYPE (\S+)`).FindAllStringSubmatch(read(t, exposed), -1) {
+		series = append(series, m[1])
+	}
+	process, err := exposition.NewProcess(time.Now(), func() bool { return true }).Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, family := range process {
+		series = append(series, family.GetName())
+	}
 	name := regexp.MustCompile(`\bintranet_[a-z_]+`)
-	used := map[string]bool{}
-	for _, r := range alerts(t) {
-		delete(r.Annotations, "runbook_url")
-		for _, text := range append(slices.Collect(maps.Values(r.Annotations)), r.Expr) {
-			for _, n := range name.FindAllString(text, -1) {
-				used[n] = true
+	check := func(where, text string) {
+		for _, n := range name.FindAllString(text, -1) {
+			if n != "intranet_exporter" && !slices.Contains(series, n) {
+				t.Errorf("%s names %s, which the exporter does not have", where, n)
 			}
 		}
 	}
-	for _, s := range series {
-		if !used[s] {
-			t.Errorf("%s is used by no rule", s)
-		}
-		delete(used, s)
+	for _, r := range alerts(t) {
+		delete(r.Annotations, "runbook_url")
+		check(r.Alert, strings.Join(append(slices.Collect(maps.Values(r.Annotations)), r.Expr), "\n"))
 	}
-	for n := range used {
-		t.Errorf("rules use %s, which the exporter does not have", n)
-	}
-	for _, n := range name.FindAllString(read(t, "../docs/alerts.md"), -1) {
-		if n != "intranet_exporter" && !slices.Contains(series, n) {
-			t.Errorf("docs/alerts.md names %s, which the exporter does not have", n)
-		}
+	check("docs/alerts.md", read(t, "../docs/alerts.md"))
+}
+
+// TestMetricsAreClean holds what is exposed against Prometheus's own rules for names and helps.
+func TestMetricsAreClean(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), need.Program(t, "promtool"), "check", "metrics")
+	cmd.Stdin = strings.NewReader(read(t, exposed))
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
