@@ -100,7 +100,7 @@ func load(file string, content []byte, types map[string]collector.New, options f
 		types:    types,
 		options:  options,
 		now:      now,
-		config:   &Config{TimeZone: time.UTC, Hash: fmt.Sprintf("%x", sha256.Sum256(content))},
+		config:   &Config{TimeZone: time.UTC},
 		slugs:    map[string]string{},
 		broken:   map[string]bool{},
 	}

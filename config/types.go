@@ -19,7 +19,6 @@ type Config struct {
 	Platforms  []*Platform
 	Objectives []*Objective
 	Warnings   []Problem // what loads but should be looked at
-	Hash       string    // of the file's content
 }
 
 // A Platform is one entry of platforms, with every default applied.
