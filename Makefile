@@ -31,7 +31,7 @@ lint: ## look for what compiles and should not be there
 	$(GO) mod tidy -diff
 
 test: lint build ## pass everything that needs no server
-	$(GO) test $(RACE) -cover ./...
+	$(GO) test $(RACE) -cover -timeout 30m ./...
 
 bench: ## measure
 	$(GO) test -run '^$$' -bench . -benchmem ./...
@@ -39,7 +39,7 @@ bench: ## measure
 e2e: build ## prove the exporter against real servers; RUN=TestIntranet/SIGKILL for one scenario
 	e2e/install.sh
 	@TMPDIR=$$(mktemp -d) && export TMPDIR && trap 'rm -rf "$$TMPDIR" || { sleep 2; rm -rf "$$TMPDIR"; }' EXIT && trap 'exit 1' HUP INT TERM && \
-	INTRANET_TEST_TOOLS=required $(GO) test -count 1 -v -run '$(RUN)' $(TOOLED) && \
+	INTRANET_TEST_TOOLS=required $(GO) test -count 1 -timeout 20m -v -run '$(RUN)' $(TOOLED) && \
 	$(GO) test -tags e2e -count 1 -timeout 20m -v -run '$(RUN)' ./e2e
 
 clean: ## remove what was built
