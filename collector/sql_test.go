@@ -667,9 +667,6 @@ func TestSQLNoServer(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = l.Close() })
-		if handle == nil {
-			_ = l.Close()
-		}
 		go func() {
 			for {
 				conn, err := l.Accept()
@@ -688,7 +685,7 @@ func TestSQLNoServer(t *testing.T) {
 		cause     cause.Cause
 		want      string
 	}{
-		{"nobody there", listen(nil), cause.Unavailable, "connect to PostgreSQL: connection refused"},
+		{"nobody there", "postgres://jan.jansen:hunter2@127.0.0.1:1/staff", cause.Unavailable, "connect to PostgreSQL: connection refused"},
 		{"hangs up", listen(func(net.Conn) {}), cause.Unavailable, "connect to PostgreSQL: the connection was lost, or PostgreSQL with these settings would answer otherwise"},
 		{"a web server", listen(func(c net.Conn) { _, _ = c.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\njan.jansen")) }), cause.Unavailable,
 			"connect to PostgreSQL: the connection was lost, or PostgreSQL with these settings would answer otherwise"},
