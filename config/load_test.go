@@ -83,6 +83,17 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
+func TestMoreProfileFieldsThanAreCounted(t *testing.T) {
+	types := map[string]collector.New{"wide": func(func(any) error, collector.Options) (collector.Collector, error) {
+		return &fake{description: collector.Description{Accounts: &collector.AccountSource{Profile: make([]string, 65)}}}, nil
+	}}
+	_, err := Parse("intranet.yml", []byte("platforms:\n  - name: portal\n    type: wide\n"), types, func(string) collector.Options { return collector.Options{} })
+	want := "intranet.yml:2: platforms[0].profile.fields: the platform tells 65 profile fields, and at most 64 can count; name those that should"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	c := mustLoad(t, "testdata/good/minimal.yml")
 	if c.TimeZone != time.UTC || c.Dashboard != "" || c.Objectives != nil || c.Warnings != nil {
