@@ -66,13 +66,22 @@ func (u *update) fail(part string, err error) {
 
 // save makes durable what was taken in.
 func (u *update) save() {
-	err := u.dir.Replace(u.platform.Name+liveFile, u.live.encode)
+	err := u.write(u.live)
 	if u.fresh != nil {
-		err = errors.Join(err, u.dir.Replace(u.platform.Name+freshFile, u.fresh.encode))
+		err = errors.Join(err, u.write(u.fresh))
 	} else {
 		err = errors.Join(err, u.dir.Remove(u.platform.Name+freshFile))
 	}
 	u.report.Storage = err
+}
+
+// write replaces the file of f.
+func (u *update) write(f *facts) error {
+	file := liveFile
+	if f == u.fresh {
+		file = freshFile
+	}
+	return u.dir.Replace(u.platform.Name+file, f.encode)
 }
 
 // renew starts reading anew where the facts at hand can't be continued: the source is another one, or the
@@ -295,7 +304,7 @@ func (u *update) advance(f *facts, end time.Time) error {
 		f.apply(s, reachable)
 		from = to
 		if from.Before(end) {
-			u.save()
+			u.report.Storage = u.write(f) // the other facts did not change
 		}
 	}
 	f.Full = true
