@@ -5,6 +5,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,6 +39,19 @@ type Platform struct {
 	CompleteAt float64 // share of the profile fields at which a profile is complete, (0, 1]
 
 	Fingerprint string // equal as long as nothing that concerns this platform was edited
+}
+
+// Counting is what decides which accounts are counted, and as what: after a change they have to be listed anew.
+func (p *Platform) Counting() []string {
+	parts := []string{strconv.FormatBool(p.Exclude.Guests)}
+	for _, re := range p.Exclude.Accounts {
+		parts = append(parts, re.String())
+	}
+	if a := p.Description.Accounts; a != nil {
+		parts = append(parts, "fields")
+		parts = append(parts, a.Profile...)
+	}
+	return parts
 }
 
 // Exclude says which accounts are not counted, besides service accounts and the collector's own.

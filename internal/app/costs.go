@@ -41,9 +41,9 @@ func costsOfPlatforms(old, now []*config.Platform) []string {
 			said = append(said, "platform "+p.Name+" is new: it is read from as far back as it remembers, at most 28 days")
 		case old[i].Type != p.Type || old[i].Description.Definition != p.Description.Definition:
 			said = append(said, "platform "+p.Name+" has another source: it is read anew; the present values stay until that is done")
-		case whoCounts(old[i]) != whoCounts(p) && p.Description.Remembers(measure.Longest):
+		case !slices.Equal(old[i].Counting(), p.Counting()) && p.Description.Remembers(measure.Longest):
 			said = append(said, "platform "+p.Name+" counts others: its accounts are listed with the next poll, and 28 days are read anew")
-		case whoCounts(old[i]) != whoCounts(p):
+		case !slices.Equal(old[i].Counting(), p.Counting()):
 			said = append(said, "platform "+p.Name+" counts others: its accounts are listed with the next poll; events that were counted stay as they are")
 		}
 	}
@@ -53,15 +53,6 @@ func costsOfPlatforms(old, now []*config.Platform) []string {
 		}
 	}
 	return said
-}
-
-// whoCounts is what decides which accounts are counted, and as what.
-func whoCounts(p *config.Platform) string {
-	var profile []string
-	if p.Description.Accounts != nil {
-		profile = p.Description.Accounts.Profile
-	}
-	return fmt.Sprintf("%v %q", p.Exclude, profile)
 }
 
 func costsOfKPIs(old, now []*config.KPI) []string {

@@ -14,7 +14,6 @@ import (
 	"io"
 	"io/fs"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -142,18 +141,8 @@ func (t *Tally) delivers(kind measure.Kind) bool {
 	return slices.ContainsFunc(t.platform.Description.Events, func(e collector.EventSource) bool { return e.Kind == kind })
 }
 
-// counting returns what who counts depends on: a change needs a new listing.
-func (t *Tally) counting() string {
-	parts := []string{strconv.FormatBool(t.platform.Exclude.Guests)}
-	for _, re := range t.platform.Exclude.Accounts {
-		parts = append(parts, re.String())
-	}
-	if a := t.platform.Description.Accounts; a != nil {
-		parts = append(parts, "fields")
-		parts = append(parts, a.Profile...)
-	}
-	return digest(parts...)
-}
+// counting is Platform.Counting in short.
+func (t *Tally) counting() string { return digest(t.platform.Counting()...) }
 
 // pseudonym returns the key of an account.
 func (t *Tally) pseudonym(id string) key {
