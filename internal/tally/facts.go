@@ -103,6 +103,7 @@ type progress struct {
 	Walked  time.Time                  // when all numbers, the dear ones too, were read
 	Walks   string                     // which ones these were
 	Numbers map[string]number          // by measure.Ref in text
+	Shown   []Value                    // what is shown of events while polls are on the way to their T; nil = they are there
 	Health  health                     // of the polls
 }
 

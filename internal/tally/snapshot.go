@@ -66,8 +66,8 @@ func (s *Snapshot) Oldest() map[measure.Basis]time.Time {
 }
 
 // Snapshot returns what can be said of the platform now. While its source is another one than before, that
-// is what was known of the old source. When a poll has got only a part of the way to its T, numbers of events
-// stay as they were shown before; after a restart they are those of the part.
+// is what was known of the old source. While polls have got only a part of the way to their T, numbers of
+// events stay as they were shown before.
 func (t *Tally) Snapshot() *Snapshot {
 	f, d := t.live, t.platform.Description
 	s := &Snapshot{CoveredSince: map[measure.Kind]time.Time{}, Expected: map[measure.Ref]time.Time{}}
@@ -109,10 +109,11 @@ func (t *Tally) Snapshot() *Snapshot {
 			add("", float64(people[m.Measure][w]), f.Listed)
 		case measure.Event:
 			covered := f.coveredSince(def.Kinds)
-			switch v, before := t.shown.Value(m.Ref); {
-			case t.halfway && before:
-				add("", v.Value, v.AsOf)
-			case !f.Full || covered.IsZero() || covered.After(f.Through.Add(-time.Duration(m.Window))):
+			i := slices.IndexFunc(f.Shown, func(v Value) bool { return v.Ref == m.Ref })
+			switch {
+			case i >= 0:
+				s.Values = append(s.Values, f.Shown[i])
+			case f.Shown != nil || !f.Full || covered.IsZero() || covered.After(f.Through.Add(-time.Duration(m.Window))):
 				if covered.IsZero() && t.fresh != nil {
 					covered = t.fresh.coveredSince(def.Kinds)
 				}
@@ -132,7 +133,6 @@ func (t *Tally) Snapshot() *Snapshot {
 			}
 		}
 	}
-	t.shown = s
 	return s
 }
 

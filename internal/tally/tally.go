@@ -50,9 +50,6 @@ type Tally struct {
 	live   *facts // what measures are made from
 	fresh  *facts // a history that is being read anew, to take the place of live; nil = none
 	frozen bool   // live can't be continued: its source is not the configured one any more
-
-	halfway bool      // polls brought the events of live further, and not yet up to their T
-	shown   *Snapshot // the last one
 }
 
 // Open loads what is on disk of the platform. A file that can't be used is set aside, the platform will be

@@ -244,12 +244,7 @@ func (u *update) history() {
 		if u.platform.Description.Accounts != nil && f.Listed.IsZero() {
 			return // whose events count is not known yet
 		}
-		before := f.Through
-		err := u.advance(f, end)
-		if f == u.live {
-			u.halfway = err != nil && (u.halfway || f.Through.After(before))
-		}
-		if err != nil {
+		if err := u.advance(f, end); err != nil {
 			u.fail("read events", err)
 			return
 		}
@@ -268,7 +263,7 @@ func (u *update) advance(f *facts, end time.Time) error {
 		end = f.Through // the data time never moves back
 	}
 	if len(d.Events) == 0 {
-		f.Through, f.Full = end, true
+		f.Through, f.Full, f.Shown = end, true, nil
 		return nil
 	}
 	reachable := map[measure.Kind]time.Time{} // from when the source can tell each kind, on a slot
@@ -301,14 +296,22 @@ func (u *update) advance(f *facts, end time.Time) error {
 		if err != nil {
 			return err
 		}
+		if f == u.live && f.Shown == nil && to.Before(end) {
+			f.Shown = u.shown()
+		}
 		f.apply(s, reachable)
 		from = to
 		if from.Before(end) {
 			u.report.Storage = u.write(f) // the other facts did not change
 		}
 	}
-	f.Full = true
+	f.Full, f.Shown = true, nil
 	return nil
+}
+
+// shown returns the values that rest on events, as they are shown now.
+func (u *update) shown() []Value {
+	return slices.DeleteFunc(u.Snapshot().Values, func(v Value) bool { return v.Basis != measure.Event })
 }
 
 // span reads what was done in [from, to).
