@@ -43,44 +43,14 @@ const uncounted = service | guest | pattern
 // reasons why a listed account is not counted. The first that applies wins, so they are disjoint.
 var reasons = []string{"own", "service", "guest", "pattern", "disabled"}
 
-// lastSeen holds when accounts did something of each kind for the last time, by key.
-type lastSeen struct {
-	index map[key]uint32
-	keys  []key
-	seen  [][]second // by kind, then row
-}
-
-func newLastSeen(kinds int) lastSeen {
-	return lastSeen{index: map[key]uint32{}, seen: make([][]second, kinds)}
-}
-
-// row finds the row of a key, and makes it where there is none.
-func (l *lastSeen) row(k key) (i uint32, added bool) {
-	i, ok := l.index[k]
-	if ok {
-		return i, false
-	}
-	i = uint32(len(l.keys))
-	l.index[k] = i
-	l.keys = append(l.keys, k)
-	for kind := range l.seen {
-		l.seen[kind] = append(l.seen[kind], 0)
-	}
-	return i, true
-}
-
-// see moves a last-seen time on; it never goes back.
-func (l *lastSeen) see(i uint32, kind int, at second) {
-	l.seen[kind][i] = max(l.seen[kind][i], at)
-}
-
 // facts are what a platform told, reduced to what the windows need: one row per account and one counter
 // per kind and slot.
 type facts struct {
 	progress
-	lastSeen
+	table
 	flags  []flag
-	filled []uint64                         // profile fields by bit, in the order of progress.Fields
+	filled []uint64                         // profile fields by bit, in the order of progress.Fields; no column where there are none
+	seen   [][]second                       // when accounts did something for the last time, by kind
 	counts map[measure.Kind]map[int64]int64 // by slot, numbered since 1970
 }
 
@@ -128,8 +98,8 @@ func newFacts(definition, counting string, kinds []measure.Kind) *facts {
 			Covered:    map[measure.Kind]time.Time{},
 			Numbers:    map[string]number{},
 		},
-		lastSeen: newLastSeen(len(kinds)),
-		counts:   map[measure.Kind]map[int64]int64{},
+		seen:   make([][]second, len(kinds)),
+		counts: map[measure.Kind]map[int64]int64{},
 	}
 }
 
@@ -138,24 +108,77 @@ func (f *facts) account(k key) uint32 {
 	i, added := f.row(k)
 	if added {
 		f.flags = append(f.flags, 0)
-		f.filled = append(f.filled, 0)
+		if len(f.Fields) > 0 {
+			f.filled = append(f.filled, 0)
+		}
+		for kind := range f.seen {
+			f.seen[kind] = append(f.seen[kind], 0)
+		}
 	}
 	return i
 }
 
-// A listing is a whole list of accounts, held until it is known to be good.
-type listing struct {
-	began    time.Time
-	fields   []string
-	accounts []listedAccount
+// see moves a last-seen time on; it never goes back.
+func (f *facts) see(i uint32, kind int, at second) {
+	f.seen[kind][i] = max(f.seen[kind][i], at)
 }
 
-type listedAccount struct {
-	key    key
-	flags  flag
-	filled uint64
-	login  second
-	active second
+// setFields says which profile fields are known from now on. What was known of others says nothing of these.
+func (f *facts) setFields(fields []string) {
+	if slices.Equal(fields, f.Fields) {
+		return
+	}
+	f.Fields, f.filled = fields, nil
+	if len(fields) > 0 {
+		f.filled = make([]uint64, len(f.keys))
+	}
+}
+
+// A listing is a whole list of accounts, held until it is known to be good: columns beside those of the
+// facts, by the same rows, with what accounts of this platform have.
+type listing struct {
+	of     *facts // whose rows these are
+	began  time.Time
+	fields []string
+	total  int
+	flags  []flag // with listed, where the row was told
+	filled []uint64
+	seen   [][]second // the accounts' own times, by kind; no column where accounts have none
+}
+
+func newListing(of *facts, began time.Time) *listing {
+	return &listing{of: of, began: began, seen: make([][]second, len(of.seen))}
+}
+
+// account returns the row of an account, unless the listing has it already: pages that shift tell one twice.
+func (l *listing) account(k key) (row uint32, first bool) {
+	row = l.of.account(k)
+	l.flags = reach(l.flags, row)
+	if l.flags[row]&listed != 0 {
+		return row, false
+	}
+	if len(l.fields) > 0 {
+		l.filled = reach(l.filled, row)
+	}
+	l.total++
+	l.flags[row] = listed
+	return row, true
+}
+
+// see takes in a time that an account tells of itself.
+func (l *listing) see(row uint32, kind measure.Kind, at second) {
+	if column := slices.Index(l.of.Kinds, kind); column >= 0 && at != 0 {
+		l.seen[column] = reach(l.seen[column], row)
+		l.seen[column][row] = at
+	}
+}
+
+// reach makes a column long enough for row.
+func reach[T any](column []T, row uint32) []T {
+	if int(row) < len(column) {
+		return column
+	}
+	return append(column, make([]T, int(row)+1-len(column))...)
 }
 
 // list puts a listing in force. Attributes come from it alone; accounts that it lacks keep theirs, and go
@@ -164,31 +187,39 @@ func (f *facts) list(l *listing) {
 	for i := range f.flags {
 		f.flags[i] &^= listed
 	}
-	login, active := slices.Index(f.Kinds, measure.Login), slices.Index(f.Kinds, measure.Active)
-	for _, a := range l.accounts {
-		i := f.account(a.key)
-		f.flags[i], f.filled[i] = a.flags|listed, a.filled
-		if a.login != 0 && login >= 0 {
-			f.see(i, login, a.login)
+	f.setFields(l.fields)
+	for row, x := range l.flags {
+		if x&listed == 0 {
+			continue
 		}
-		if a.active != 0 && active >= 0 {
-			f.see(i, active, a.active)
+		i := uint32(row)
+		if f != l.of {
+			i = f.account(l.of.keys[row])
+		}
+		f.flags[i] = x
+		if len(l.fields) > 0 {
+			f.filled[i] = l.filled[row]
+		}
+		for kind, column := range l.seen {
+			if row < len(column) {
+				f.see(i, kind, column[row])
+			}
 		}
 	}
-	f.Listed, f.Fields = l.began, l.fields
+	f.Listed = l.began
 }
 
-// adopt takes over from g all but the history of events. fromEvents tells which columns are part of that.
+// adopt takes over from g all but the history of events. fromEvents tells which columns are part of that. The
+// kinds are the same, and f is new.
 func (f *facts) adopt(g *facts, fromEvents func(measure.Kind) bool) {
 	f.Counting, f.Listed, f.Tried, f.Total, f.Refused, f.Fields = g.Counting, g.Listed, g.Tried, g.Total, g.Refused, g.Fields
 	f.Own, f.Health, f.Walked, f.Walks, f.Numbers = g.Own, g.Health, g.Walked, g.Walks, maps.Clone(g.Numbers)
-	for row, k := range g.keys {
-		i := f.account(k)
-		f.flags[i], f.filled[i] = g.flags[row], g.filled[row]
-		for column, kind := range f.Kinds {
-			if from := slices.Index(g.Kinds, kind); from >= 0 && !fromEvents(kind) {
-				f.see(i, column, g.seen[from][row])
-			}
+	f.keys, f.slots, f.flags, f.filled = slices.Clone(g.keys), slices.Clone(g.slots), slices.Clone(g.flags), slices.Clone(g.filled)
+	for column, kind := range f.Kinds {
+		if fromEvents(kind) {
+			f.seen[column] = make([]second, len(f.keys))
+		} else {
+			f.seen[column] = slices.Clone(g.seen[column])
 		}
 	}
 }
@@ -197,15 +228,23 @@ func (f *facts) hasListed() bool {
 	return slices.ContainsFunc(f.flags, func(x flag) bool { return x&listed != 0 })
 }
 
-// A span is what was done in [from, to), held until it is known to be whole.
+// A span is what was done in [from, to), held until it is known to be whole: columns beside those of the
+// facts, by the same rows, up to the last row that did something.
 type span struct {
+	of       *facts
 	from, to time.Time
-	lastSeen
-	counts map[measure.Kind]map[int64]int64
+	seen     [][]second
+	counts   map[measure.Kind]map[int64]int64
 }
 
-func newSpan(from, to time.Time, kinds int) *span {
-	return &span{from: from, to: to, lastSeen: newLastSeen(kinds), counts: map[measure.Kind]map[int64]int64{}}
+func newSpan(of *facts, from, to time.Time) *span {
+	return &span{of: of, from: from, to: to, seen: make([][]second, len(of.seen)), counts: map[measure.Kind]map[int64]int64{}}
+}
+
+// see moves a last-seen time on.
+func (s *span) see(row uint32, kind int, at second) {
+	s.seen[kind] = reach(s.seen[kind], row)
+	s.seen[kind][row] = max(s.seen[kind][row], at)
 }
 
 // count adds n events to a counter.
@@ -235,10 +274,9 @@ func (f *facts) apply(s *span, since map[measure.Kind]time.Time) {
 			}
 		}
 	}
-	for row, k := range s.keys {
-		i := f.account(k)
-		for kind := range f.seen {
-			f.see(i, kind, s.seen[kind][row])
+	for kind, column := range s.seen {
+		for row, at := range column {
+			f.see(uint32(row), kind, at)
 		}
 	}
 	f.Through = later(f.Through, s.to)
@@ -259,34 +297,28 @@ func (f *facts) forget(maxAge time.Duration) {
 			}
 		}
 	}
-	kept := newFacts("", "", f.Kinds)
 	old := secondOf(edge)
-	for row, k := range f.keys {
-		gone := f.flags[row]&listed == 0
-		for kind := range f.seen {
-			if f.seen[kind][row] < old {
-				f.seen[kind][row] = 0
+	kept, gone := make([]bool, len(f.keys)), 0
+	for row := range f.keys {
+		kept[row] = f.flags[row]&listed != 0
+		for _, column := range f.seen {
+			if column[row] < old {
+				column[row] = 0
 			}
-			gone = gone && f.seen[kind][row] == 0
+			kept[row] = kept[row] || column[row] != 0
 		}
-		if gone {
-			delete(f.index, k)
+		if !kept[row] {
+			gone++
 		}
 	}
-	if len(f.index) == len(f.keys) {
+	if gone == 0 {
 		return
 	}
-	for row, k := range f.keys {
-		if _, ok := f.index[k]; !ok {
-			continue
-		}
-		i := kept.account(k)
-		kept.flags[i], kept.filled[i] = f.flags[row], f.filled[row]
-		for kind := range f.seen {
-			kept.seen[kind][i] = f.seen[kind][row]
-		}
+	f.table.keep(kept)
+	f.flags, f.filled = keep(f.flags, kept), keep(f.filled, kept)
+	for kind := range f.seen {
+		f.seen[kind] = keep(f.seen[kind], kept)
 	}
-	f.lastSeen, f.flags, f.filled = kept.lastSeen, kept.flags, kept.filled
 }
 
 // isCounted reports whether the account in row i is one of the people.
@@ -336,6 +368,9 @@ func (f *facts) census(completeAt float64) census {
 		c.accounts++
 		if f.flags[i]&activated != 0 {
 			c.activated++
+		}
+		if len(f.Fields) == 0 {
+			continue
 		}
 		n := bits.OnesCount64(f.filled[i])
 		sum += n

@@ -16,18 +16,19 @@ import (
 
 // The file of a platform's facts: a magic line with the version, progress as JSON, the counters, the rows of
 // accounts, and a checksum over all of it. Numbers are little-endian. Rows are written as they lie in memory,
-// one after the other, so that a million accounts stream through a small buffer.
+// column by column, so that a million accounts stream through a small buffer.
 const (
 	magic    = "intranet_exporter tally "
-	version  = 1
+	version  = 2
 	maxJSON  = 1 << 24
 	maxRows  = 1 << 28
 	maxSlots = 1 << 20
+	chunk    = 1 << 16 // bytes
 )
 
 var (
 	errDamaged = errors.New("the file is damaged")
-	errVersion = errors.New("a newer version of intranet_exporter wrote it")
+	errVersion = errors.New("another version of intranet_exporter wrote it")
 	errKey     = errors.New("it was written with another key")
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 )
@@ -57,14 +58,11 @@ func (f *facts) encode(out io.Writer) error {
 	}
 
 	e.uint(uint64(len(f.keys)), 4)
-	for i, k := range f.keys {
-		e.uint(uint64(k), 8)
-		e.uint(uint64(f.flags[i]), 1)
-		e.uint(f.filled[i], 8)
-		for kind := range f.seen {
-			e.uint(uint64(f.seen[kind][i]), 4)
-		}
-		e.flush(1 << 16)
+	writeColumn(&e, f.keys, 8)
+	writeColumn(&e, f.flags, 1)
+	writeColumn(&e, f.filled, 8)
+	for _, column := range f.seen {
+		writeColumn(&e, column, 4)
 	}
 	e.flush(0)
 	if e.err != nil {
@@ -77,14 +75,14 @@ func (f *facts) encode(out io.Writer) error {
 // decode reads what encode wrote, all or nothing.
 func decode(in io.Reader) (*facts, error) {
 	sum := crc32.New(castagnoli)
-	d := decoder{r: bufio.NewReaderSize(in, 1<<16), sum: sum}
+	d := decoder{r: bufio.NewReaderSize(in, chunk), sum: sum}
 	if string(d.bytes(len(magic))) != magic {
 		return nil, d.failure()
 	}
 	switch v := d.uint(4); {
 	case d.err != nil:
 		return nil, d.failure()
-	case v > version:
+	case v != version:
 		return nil, errVersion
 	}
 	var p progress
@@ -106,16 +104,14 @@ func decode(in io.Reader) (*facts, error) {
 			count(f.counts, kind, at, n)
 		}
 	}
-	row := make([]byte, 8+1+8+4*len(f.seen))
-	for range d.size(4, maxRows) {
-		if d.read(row); d.err != nil {
-			return nil, d.failure()
-		}
-		i := f.account(key(binary.LittleEndian.Uint64(row)))
-		f.flags[i], f.filled[i] = flag(row[8]), binary.LittleEndian.Uint64(row[9:])
-		for kind := range f.seen {
-			f.seen[kind][i] = second(binary.LittleEndian.Uint32(row[17+4*kind:]))
-		}
+	rows := d.size(4, maxRows)
+	f.keys = readColumn[key](&d, rows, 8)
+	f.flags = readColumn[flag](&d, rows, 1)
+	if len(f.Fields) > 0 {
+		f.filled = readColumn[uint64](&d, rows, 8)
+	}
+	for kind := range f.seen {
+		f.seen[kind] = readColumn[second](&d, rows, 4)
 	}
 	want := sum.Sum32()
 	if got := d.uint(4); d.err != nil || got != uint64(want) {
@@ -124,7 +120,43 @@ func decode(in io.Reader) (*facts, error) {
 	if _, err := d.r.ReadByte(); err != io.EOF {
 		return nil, d.failure()
 	}
+	f.grow(len(f.keys)*3/2 + 16)
+	for i, k := range f.keys {
+		if f.slots[f.slot(k)] != uint32(i+1) {
+			return nil, errDamaged // a key stands twice
+		}
+	}
 	return f, nil
+}
+
+// A cell is a number in a column.
+type cell interface{ ~uint8 | ~uint32 | ~uint64 }
+
+// writeColumn writes a column of cells of size bytes.
+func writeColumn[T cell](e *encoder, column []T, size int) {
+	for _, v := range column {
+		e.uint(uint64(v), size)
+		e.flush(chunk)
+	}
+}
+
+// readColumn reads a column of n cells of size bytes. It grows as it is read: a file that is damaged
+// may promise far more cells than it has.
+func readColumn[T cell](d *decoder, n, size int) []T {
+	var column []T
+	buf := make([]byte, min(n*size, chunk))
+	for len(column) < n && d.err == nil {
+		buf = buf[:min(len(buf), (n-len(column))*size)]
+		d.read(buf)
+		for at := 0; at < len(buf); at += size {
+			var v uint64
+			for i, b := range buf[at : at+size] {
+				v |= uint64(b) << (8 * i)
+			}
+			column = append(column, T(v))
+		}
+	}
+	return column
 }
 
 // An encoder gathers small writes and keeps the first error.

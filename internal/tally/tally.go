@@ -36,15 +36,12 @@ const (
 // Suffixes are what the names of a platform's files end in, those that were set aside too.
 var Suffixes = []string{liveFile, freshFile, liveFile + storage.Unusable, freshFile + storage.Unusable}
 
-// A key is the pseudonym of an account: 64 bits of an HMAC-SHA256 with the installation's key. Among a
-// million accounts the chance that any two share one is 3 in 100 million.
-type key uint64
-
 // A Tally is what is known of one platform. It is not safe for concurrent use.
 type Tally struct {
 	platform *config.Platform
 	dir      *storage.Dir
 	mac      hash.Hash
+	text     []byte // scratch, so that a million accounts are no million buffers
 	keyCheck string
 
 	live   *facts // what measures are made from
@@ -143,8 +140,8 @@ func (t *Tally) counting() string { return digest(t.platform.Counting()...) }
 
 // pseudonym returns the key of an account.
 func (t *Tally) pseudonym(id string) key {
+	t.text = append(append(append(t.text[:0], t.platform.Name...), 0), id...)
 	t.mac.Reset()
-	_, _ = io.WriteString(t.mac, t.platform.Name+"\x00"+id)
-	var sum [sha256.Size]byte
-	return key(binary.LittleEndian.Uint64(t.mac.Sum(sum[:0])))
+	_, _ = t.mac.Write(t.text)
+	return key(binary.LittleEndian.Uint64(t.mac.Sum(t.text[:0])))
 }

@@ -40,6 +40,9 @@ func (t *Tally) Update(ctx context.Context, now time.Time) Report {
 		t.live.Health.LastSuccess = now
 	}
 	t.live.forget(t.platform.MaxAge)
+	if t.fresh != nil {
+		t.fresh.forget(t.platform.MaxAge)
+	}
 	u.save()
 	return u.report
 }
@@ -153,7 +156,7 @@ func (u *update) listing() {
 		}
 		return
 	}
-	l := &listing{began: u.now.Truncate(time.Second)}
+	l := newListing(targets[0], u.now.Truncate(time.Second))
 	if u.platform.Description.Accounts != nil {
 		if err := u.list(l); err != nil {
 			u.fail("list accounts", err)
@@ -179,7 +182,7 @@ func (u *update) listing() {
 // accept puts a listing in force, unless it can't be true: a lost right must not delete people, so far
 // fewer accounts count only when they are told twice.
 func (u *update) accept(f *facts, l *listing) error {
-	n, before := len(l.accounts), f.Total
+	n, before := l.total, f.Total
 	f.Tried, f.Total = l.began, n
 	f.Refused = 2*n < before || n == 0 && f.hasListed()
 	if f.Refused {
@@ -196,40 +199,37 @@ func (u *update) accept(f *facts, l *listing) error {
 func (u *update) list(l *listing) error {
 	l.fields = u.platform.Description.Accounts.Profile
 	last := secondOf(l.began) - 1
-	seen := map[key]bool{}
 	err := u.platform.Collector.Accounts(u.ctx, func(a collector.Account) {
-		k := u.pseudonym(a.ID)
-		if seen[k] { // pages that shift tell an account twice
+		row, first := l.account(u.pseudonym(a.ID))
+		if !first {
 			return
 		}
-		seen[k] = true
-		row := listedAccount{key: k, active: min(secondOf(a.LastActive), last)}
 		if !u.delivers(measure.Login) { // where there are events too, events win
-			row.login = min(secondOf(a.LastLogin), last)
+			l.see(row, measure.Login, min(secondOf(a.LastLogin), last))
 		}
+		l.see(row, measure.Active, min(secondOf(a.LastActive), last))
 		if a.Enabled {
-			row.flags |= enabled
+			l.flags[row] |= enabled
 		}
 		if !a.LastLogin.IsZero() {
-			row.flags |= activated
+			l.flags[row] |= activated
 		}
 		switch {
 		case a.Kind == collector.Service:
-			row.flags |= service
+			l.flags[row] |= service
 		case a.Kind == collector.Guest && u.platform.Exclude.Guests:
-			row.flags |= guest
+			l.flags[row] |= guest
 		}
 		for _, re := range u.platform.Exclude.Accounts {
 			if re.MatchString(a.Name) {
-				row.flags |= pattern
+				l.flags[row] |= pattern
 			}
 		}
 		for field, filled := range a.Filled {
 			if filled {
-				row.filled |= 1 << field
+				l.filled[row] |= 1 << field
 			}
 		}
-		l.accounts = append(l.accounts, row)
 	})
 	if err != nil {
 		return err
@@ -316,7 +316,7 @@ func (u *update) shown() []Value {
 
 // span reads what was done in [from, to).
 func (u *update) span(f *facts, from, to time.Time) (*span, error) {
-	s := newSpan(from, to, len(f.Kinds))
+	s := newSpan(f, from, to)
 	columns := map[measure.Kind]int{}
 	for _, e := range u.platform.Description.Events {
 		columns[e.Kind] = slices.Index(f.Kinds, e.Kind)
@@ -330,11 +330,11 @@ func (u *update) span(f *facts, from, to time.Time) (*span, error) {
 		}
 		if e.Actor != "" {
 			k := u.pseudonym(e.Actor)
+			row := f.account(k)
 			if column >= 0 {
-				row, _ := s.row(k)
 				s.see(row, column, secondOf(e.At))
 			}
-			if i, ok := f.index[k]; k == f.Own || ok && f.flags[i]&uncounted != 0 {
+			if k == f.Own || f.flags[row]&uncounted != 0 {
 				return
 			}
 		}
