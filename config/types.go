@@ -19,7 +19,14 @@ type Config struct {
 	Dashboard  string // links.dashboard with {kpi} in it, "" = the scorecard page
 	Platforms  []*Platform
 	Objectives []*Objective
+	Notes      []Note
 	Warnings   []Problem // what loads but should be looked at
+}
+
+// A Note says why a line moved on that day, for annotations.
+type Note struct {
+	Date time.Time
+	Text string
 }
 
 // A Platform is one entry of platforms, with every default applied.
@@ -72,18 +79,47 @@ type Objective struct {
 type KPI struct {
 	Name      string // the slug that identifies it
 	Title     string
+	Why       string // the answer to "so what?"
 	Objective string // name of the objective
+	Status    Status
+	Reason    string // why it is retired
 	Platform  string
 	Measure   measure.Ref
 	Per       *measure.Ref // denominator; nil = none
 	Unit      measure.Unit
 	Direction Direction
+	Baseline  *Baseline
 	Target    *Target
 	Warning   *Threshold
 	Critical  *Threshold
 	Owner     string // a role
 	Review    time.Time
-	URL       string // from links.dashboard; "" = the scorecard page
+	Decisions []Decision // what reviews came to, oldest first
+	URL       string     // from links.dashboard; "" = the scorecard page
+}
+
+// A Status says where a KPI is in its life.
+type Status string
+
+// The statuses. Only an active KPI has verdicts and alerts.
+const (
+	Proposed Status = "proposed" // limits are shown, to see whether they are the right ones
+	Active   Status = "active"   // agreed
+	Context  Status = "context"  // explains other KPIs, and has no limits of its own
+	Retired  Status = "retired"  // kept in the file with its reason, so that nobody invents it again
+)
+
+// A Baseline is where the organisation began.
+type Baseline struct {
+	Value float64
+	Date  time.Time
+}
+
+// A Decision is what a review came to.
+type Decision struct {
+	Date     time.Time
+	Decision string // keep, refine, drop
+	Why      string
 }
 
 // A Direction says which way is better.
@@ -104,8 +140,11 @@ type Target struct {
 
 // A Threshold is a limit, and the action that was agreed for when it is crossed.
 type Threshold struct {
-	Below   *float64 // crossed while the value is lower; nil = no such limit
-	Above   *float64 // crossed while the value is higher; nil = no such limit
+	Below   *float64      // crossed while the value is lower; nil = no such limit
+	Above   *float64      // crossed while the value is higher; nil = no such limit
+	Drop    *float64      // crossed while the value is lower than it was by more than this share; nil = no such limit
+	Rise    *float64      // crossed while the value is higher than it was by more than this share; nil = no such limit
+	Against time.Duration // how much earlier it was: 7 or 28 days; zero without Drop and Rise
 	Sustain time.Duration
 	Action  string
 	Within  time.Duration // in which the action is due; zero = not agreed
