@@ -77,7 +77,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case http.ErrAbortHandler:
 			panic(p)
 		default:
-			_ = level.Error(h.logger).Log("msg", "Request failed", "path", r.URL.Path, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			// The value may quote what a platform answered, and the address what somebody asked for.
+			_ = level.Error(h.logger).Log("msg", "Request failed", "route", r.Pattern, "stack", string(debug.Stack()))
 			say(w, http.StatusInternalServerError, "Internal error; the log of intranet_exporter has the details.")
 		}
 	}()

@@ -181,11 +181,11 @@ func TestPanicTellsNothing(t *testing.T) {
 		o.Logger = log.NewLogfmtLogger(&logged)
 		o.View = func() View { panic("inner matters") }
 	})
-	r := do(h, "GET", "/")
+	r := do(h, "GET", "/?q=outer+matters")
 	if got, want := body(t, r), "Internal error; the log of intranet_exporter has the details.\n"; r.StatusCode != 500 || got != want {
 		t.Errorf("answered %d %q, want 500 %q", r.StatusCode, got, want)
 	}
-	if got := logged.String(); !strings.Contains(got, `msg="Request failed" path=/ panic="inner matters" stack=`) {
+	if got := logged.String(); !strings.Contains(got, `msg="Request failed" route="GET /{$}" stack=`) || !strings.Contains(got, "TestPanicTellsNothing") || strings.Contains(got, "matters") {
 		t.Errorf("logged %q", got)
 	}
 }
