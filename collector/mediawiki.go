@@ -76,9 +76,9 @@ func newMediawiki(decode func(any) error, o Options) (Collector, error) {
 	if m.profile == nil {
 		m.profile = mediawikiFields
 	}
-	for _, f := range m.profile {
+	for i, f := range m.profile {
 		if !slices.Contains(mediawikiFields, f) {
-			return nil, &KeyError{"profile.fields", fmt.Errorf("%q is no profile field of MediaWiki; there are %s", f, strings.Join(mediawikiFields, " and "))}
+			return nil, &KeyError{fmt.Sprintf("profile.fields[%d]", i), fmt.Errorf("is no profile field of MediaWiki; there are %s", strings.Join(mediawikiFields, " and "))}
 		}
 	}
 	if len(c.Namespaces) == 0 {

@@ -612,7 +612,7 @@ func TestMediawikiConfig(t *testing.T) {
 		}
 	}
 	_, err := newMediawiki(strictly("url: https://w/api.php"), Options{Profile: []string{"phone"}})
-	if want := `profile.fields: "phone" is no profile field of MediaWiki; there are emailable and user_page`; err == nil || err.Error() != want {
+	if want := `profile.fields[0]: is no profile field of MediaWiki; there are emailable and user_page`; err == nil || err.Error() != want {
 		t.Errorf("got %v", err)
 	}
 }

@@ -126,7 +126,7 @@ func newSQL(decode func(any) error, o Options) (Collector, error) {
 func (cfg sqlConfig) check() error {
 	var problems []error
 	if _, ok := sqlDrivers[cfg.Driver]; !ok {
-		problems = append(problems, sqlKeyError("driver", "%q is not a driver (drivers: %s)", cfg.Driver, listed(slices.Sorted(maps.Keys(sqlDrivers)))))
+		problems = append(problems, sqlKeyError("driver", "is not a driver (drivers: %s)", listed(slices.Sorted(maps.Keys(sqlDrivers)))))
 	}
 	if cfg.DSNFile == "" {
 		problems = append(problems, sqlKeyError("dsn_file", "is missing; write the name of the file that holds the connection string"))
@@ -155,14 +155,14 @@ func (c *sqlCollector) addZone(cfg sqlConfig) (err error) {
 	case cfg.TimeZone == "":
 		return nil
 	case !c.driver.zoned:
-		return sqlKeyError("time_zone", "is not for driver %s; say in the query AT TIME ZONE '%s'", cfg.Driver, cfg.TimeZone)
+		return sqlKeyError("time_zone", "is not for driver %s; say in the query AT TIME ZONE", cfg.Driver)
 	case cfg.TimeZone == "Local":
 		err = errors.New("depends on the machine")
 	default:
 		c.zone, err = time.LoadLocation(cfg.TimeZone)
 	}
 	if err != nil {
-		return sqlKeyError("time_zone", "%q is not a time zone; write a name such as Europe/Amsterdam or UTC", cfg.TimeZone)
+		return sqlKeyError("time_zone", "is not a time zone; write a name such as Europe/Amsterdam or UTC")
 	}
 	return nil
 }
@@ -176,9 +176,9 @@ func (c *sqlCollector) addAccounts(cfg sqlConfig, wanted []string) error {
 		}
 	}
 	var problems []error
-	for _, field := range wanted {
+	for i, field := range wanted {
 		if !slices.Contains(fields, field) {
-			problems = append(problems, sqlKeyError("profile.fields", "the query under accounts gives no column \"profile.%s\" (its fields: %s)", field, listed(fields)))
+			problems = append(problems, sqlKeyError(fmt.Sprintf("profile.fields[%d]", i), "the query under accounts gives no such column (its fields: %s)", listed(fields)))
 		}
 	}
 	if cfg.Accounts == "" {
@@ -221,7 +221,7 @@ func (c *sqlCollector) addEvents(cfg sqlConfig) error {
 	var problems []error
 	for _, kind := range slices.Sorted(maps.Keys(cfg.Events)) {
 		if !slices.Contains(measure.EventKinds, kind) {
-			problems = append(problems, sqlKeyError("events."+string(kind), "unknown kind of event (known kinds: %s)", listed(measure.EventKinds)))
+			problems = append(problems, sqlKeyError("events", "has an unknown kind of event (known kinds: %s)", listed(measure.EventKinds)))
 		}
 	}
 	for _, kind := range measure.EventKinds {
@@ -272,7 +272,7 @@ func (r sqlReadingConfig) measure(key string) (ref measure.Ref, unit measure.Uni
 	custom := r.Measure == measure.Custom
 	switch {
 	case !known:
-		return ref, "", sqlKeyError(key+".measure", "unknown measure %q (known measures: %s)", r.Measure, measure.Names())
+		return ref, "", sqlKeyError(key+".measure", "unknown measure (known measures: %s)", measure.Names())
 	case m.Label != "" && !custom:
 		return ref, "", sqlKeyError(key+".measure", "%s has one number per %s, and a reading is one number", m.Name, m.Label)
 	case custom && !sqlName.MatchString(r.Name):

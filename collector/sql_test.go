@@ -79,18 +79,18 @@ func TestSQLKeys(t *testing.T) {
 		want       string // the key and the message of each problem
 	}{
 		{"nothing", "driver:", nil, "" +
-			"driver: \"\" is not a driver (drivers: mariadb, postgres, sqlite)\n" +
+			"driver: is not a driver (drivers: mariadb, postgres, sqlite)\n" +
 			"dsn_file: is missing; write the name of the file that holds the connection string\n" +
 			"events: there is no query; write at least one under accounts, events or readings"},
-		{"driver", "driver: mysql\ndsn_file: x\n" + login, nil, `driver: "mysql" is not a driver (drivers: mariadb, postgres, sqlite)`},
-		{"zone of postgres", "time_zone: Asia/Tokyo\n" + login, nil, "time_zone: is not for driver postgres; say in the query AT TIME ZONE 'Asia/Tokyo'"},
+		{"driver", "driver: mysql\ndsn_file: x\n" + login, nil, `driver: is not a driver (drivers: mariadb, postgres, sqlite)`},
+		{"zone of postgres", "time_zone: Asia/Tokyo\n" + login, nil, "time_zone: is not for driver postgres; say in the query AT TIME ZONE"},
 		{"zone", "driver: sqlite\ndsn_file: x\ntime_zone: Europe/Amsterdm\n" + login, nil,
-			`time_zone: "Europe/Amsterdm" is not a time zone; write a name such as Europe/Amsterdam or UTC`},
+			`time_zone: is not a time zone; write a name such as Europe/Amsterdam or UTC`},
 		{"zone of the machine", "driver: mariadb\ndsn_file: x\ntime_zone: Local\n" + login, nil,
-			`time_zone: "Local" is not a time zone; write a name such as Europe/Amsterdam or UTC`},
+			`time_zone: is not a time zone; write a name such as Europe/Amsterdam or UTC`},
 		{"no timeout", "driver: postgres\ndsn_file: x\nstatement_timeout: 0s\n" + login, nil, "statement_timeout: must be longer than 0"},
 		{"kind", "events: {logn: SELECT 1}", nil,
-			"events.logn: unknown kind of event (known kinds: login, page_view, page_created, page_edit, comment, reaction, search, search_without_result)"},
+			"events: has an unknown kind of event (known kinds: login, page_view, page_created, page_edit, comment, reaction, search, search_without_result)"},
 		{"empty query", "accounts: ' -- nothing '\nevents: {login: }\nreadings: [{measure: pages}]", nil, "" +
 			"accounts: is missing; write a query\nevents.login: is missing; write a query\nreadings[0].query: is missing; write a query"},
 		{"no SELECT", "accounts: DELETE FROM users", nil, "accounts: must begin with SELECT or WITH"},
@@ -104,11 +104,11 @@ func TestSQLKeys(t *testing.T) {
 		{"bounds elsewhere", "accounts: SELECT id FROM users WHERE since < $1", nil,
 			"accounts: there is no $1; only queries under events get bounds, and they are $1 and $2"},
 		{"profile field", "accounts: SELECT id, a AS \"profile.phone\", b AS \"profile.about\" FROM users", []string{"about", "fax"},
-			"profile.fields: the query under accounts gives no column \"profile.fax\" (its fields: phone, about)"},
+			"profile.fields[1]: the query under accounts gives no such column (its fields: phone, about)"},
 		{"profile field without accounts", login, []string{"fax"},
-			"profile.fields: the query under accounts gives no column \"profile.fax\" (its fields: none)"},
+			"profile.fields[0]: the query under accounts gives no such column (its fields: none)"},
 		{"measure", "readings: [{measure: page, query: SELECT 1 AS value}]", nil,
-			"readings[0].measure: unknown measure \"page\" (known measures: " + measure.Names() + ")"},
+			"readings[0].measure: unknown measure (known measures: " + measure.Names() + ")"},
 		{"a measure with a label", "readings: [{measure: accounts_excluded, query: SELECT 1 AS value}]", nil,
 			"readings[0].measure: accounts_excluded has one number per reason, and a reading is one number"},
 		{"window missing", "readings: [{measure: logins, query: SELECT 1 AS value}]", nil,
@@ -116,7 +116,7 @@ func TestSQLKeys(t *testing.T) {
 		{"window of a moment", "readings: [{measure: pages, window: 7d, query: SELECT 1 AS value}]", nil,
 			"readings[0].window: pages is of one moment; leave window out"},
 		{"window wrong", "readings: [{measure: logins, window: 24h, query: SELECT 1 AS value}]", nil,
-			"readings[0].window: \"24h\" is not a window; write a number of days such as 7d"},
+			"readings[0].window: is not a window; write a number of days such as 7d"},
 		{"custom without a name", "readings: [{measure: custom, title: A, unit: points, query: SELECT 1 AS value}]", nil,
 			"readings[0].name: a custom measure needs a name of small letters, digits and _, such as survey_score"},
 		{"custom without a unit", "readings: [{measure: custom, name: a, title: A, query: SELECT 1 AS value}]", nil,

@@ -82,7 +82,7 @@ func (l *loader) kpi(key string, o *Objective, k *kpiKeys) *KPI {
 		kpi.Direction = Direction(*k.Direction)
 	}
 	if !slices.Contains([]Direction{Higher, Lower, Range}, kpi.Direction) {
-		l.problem(key+".direction", "unknown direction %s; write which way is better: higher, lower or range", quote(*k.Direction))
+		l.problem(key+".direction", "unknown direction; write which way is better: higher, lower or range")
 		return kpi
 	}
 	kpi.Target = l.target(key+".target", k.Target)
@@ -102,7 +102,7 @@ func (l *loader) measures(key string, kpi *KPI, k *kpiKeys) bool {
 	if k.Window != nil {
 		var err error
 		if window, err = measure.ParseWindow(*k.Window); err != nil {
-			l.problem(key+".window", "%s is not a window; write a number of days such as 7d", quote(*k.Window))
+			l.problem(key+".window", "is not a window; write a number of days such as 7d")
 		}
 	}
 	value := l.reference(key+".measure", k.Measure)
@@ -151,7 +151,7 @@ func (l *loader) reference(key string, name *string) measure.Ref {
 	switch {
 	case !known, dotted && base != measure.Custom:
 		all := measurable()
-		l.problem(key, "unknown measure %s%s (measures: %s)", quote(*name), suggest(strings.TrimPrefix(*name, "intranet_"), all), strings.Join(all, ", "))
+		l.problem(key, "unknown measure%s (measures: %s)", suggest(strings.TrimPrefix(*name, "intranet_"), all), strings.Join(all, ", "))
 	case base == measure.Custom && !slug.MatchString(label):
 		l.problem(key, "needs the name of the reading, such as custom.survey_score")
 	case m.NoKPI:
@@ -190,7 +190,7 @@ func (l *loader) choose(key string, ref measure.Ref, name *string) *Platform {
 		case !written:
 			names := slices.DeleteFunc(slices.Sorted(maps.Keys(l.broken)), func(name string) bool { return !slug.MatchString(name) })
 			if len(names) == len(l.broken) { // else it may be the one without a proper name
-				l.problem(key, "unknown platform %s%s (platforms: %s)", quote(*name), suggest(*name, names), strings.Join(names, ", "))
+				l.problem(key, "unknown platform%s (platforms: %s)", suggest(*name, names), strings.Join(names, ", "))
 			}
 		}
 		return nil
@@ -421,7 +421,7 @@ func (l *loader) owner(key string, v *string) string {
 	case strings.Contains(*v, "@"):
 		l.problem(key, "must be a role such as intranet-manager, not an address; addresses live in Alertmanager's file")
 	case !slug.MatchString(*v) || len(*v) > maxSlug:
-		l.problem(key, "%s is not a role; write at most %d lower-case letters, digits, _ and -, such as intranet-manager", quote(*v), maxSlug)
+		l.problem(key, "is not a role; write at most %d lower-case letters, digits, _ and -, such as intranet-manager", maxSlug)
 	}
 	return *v
 }
@@ -433,7 +433,7 @@ func (l *loader) date(key string, v *string) time.Time {
 	}
 	t, err := time.ParseInLocation(time.DateOnly, *v, l.config.TimeZone)
 	if err != nil {
-		l.problem(key, "%s is not a date that exists; write year-month-day, such as 2027-06-30", quote(*v))
+		l.problem(key, "is not a date that exists; write year-month-day, such as 2027-06-30")
 	}
 	return t
 }

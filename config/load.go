@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 	"time"
@@ -162,7 +163,7 @@ func (l *loader) globals() {
 	l.maxAge = l.duration("max_age", l.keys.MaxAge, maxAges, defaultMaxAge)
 	if zone := l.keys.TimeZone; zone != nil {
 		if location, err := time.LoadLocation(*zone); err != nil || *zone == "" || *zone == "Local" {
-			l.problem("time_zone", "%s is not a time zone; write a name such as Europe/Amsterdam or UTC", quote(*zone))
+			l.problem("time_zone", "is not a time zone; write a name such as Europe/Amsterdam or UTC")
 		} else {
 			l.config.TimeZone = location
 		}
@@ -224,7 +225,7 @@ func (l *loader) collector(key string, p *Platform, profile []string, keys *yaml
 	create, known := l.types[p.Type]
 	if !known {
 		if p.Type != "" {
-			l.problem(key+".type", "unknown platform type %s%s (known types: %s)", quote(p.Type), suggest(p.Type, slices.Sorted(maps.Keys(l.types))), l.typeNames())
+			l.problem(key+".type", "unknown platform type%s (known types: %s)", suggest(p.Type, slices.Sorted(maps.Keys(l.types))), l.typeNames())
 		}
 		return nil
 	}
@@ -352,13 +353,22 @@ func (l *loader) excluded(key string, k excludeKeys, global Exclude) Exclude {
 		re, err := regexp.Compile(pattern)
 		switch {
 		case err != nil:
-			l.problem(sub, "is not a regular expression: %s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+			l.problem(sub, "is not a regular expression%s", reason(err))
 		case re.MatchString("") && re.MatchString("anybody"):
-			l.problem(sub, "%s matches every account; narrow it", quote(pattern))
+			l.problem(sub, "matches every account; narrow it")
 		}
 		e.Accounts = append(e.Accounts, re)
 	}
 	return e
+}
+
+// reason says what is wrong with a regular expression, without the expression.
+func reason(err error) string {
+	var wrong *syntax.Error
+	if !errors.As(err, &wrong) {
+		return ""
+	}
+	return ": " + wrong.Code.String()
 }
 
 // profile checks what makes a profile complete, and returns the share of fields that does.
@@ -372,7 +382,7 @@ func (l *loader) profile(key string, k profileKeys) float64 {
 			l.problem(sub, "is empty")
 		}
 		if slices.Contains(k.Fields[:i], field) {
-			l.problem(sub, "%s is in the list twice", quote(field))
+			l.problem(sub, "is in the list twice")
 		}
 	}
 	if k.CompleteAt == nil {
@@ -408,11 +418,11 @@ func (l *loader) slug(key, sort string, v *string) string {
 		return ""
 	}
 	if !slug.MatchString(*v) || len(*v) > maxSlug {
-		l.problem(key, "%s is not a name; write at most %d lower-case letters, digits, _ and -, beginning with a letter", quote(*v), maxSlug)
+		l.problem(key, "is not a name; write at most %d lower-case letters, digits, _ and -, beginning with a letter", maxSlug)
 		return *v
 	}
 	if taken, ok := l.slugs[sort+" "+*v]; ok {
-		l.problem(key, "%s is the name of another %s too, in line %d", quote(*v), sort, l.lines[taken])
+		l.problem(key, "is the name of another %s too, in line %d", sort, l.lines[taken])
 		return *v
 	}
 	l.slugs[sort+" "+*v] = key

@@ -14,11 +14,13 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	promconfig "github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
 	"go.yaml.in/yaml/v3"
 )
 
-// A document is the YAML file while it is read. It gathers every problem, so that people see all at once.
+// A document is the YAML file while it is read. It gathers every problem, so that people see all at once. A problem
+// never quotes a value: what stands in a wrong place may be a secret or a person, and the line says where to look.
 //
 // The YAML library knows no strictness below a Node, gives semantic errors no line, and quotes values, which
 // may be secrets, in its messages. So each node is compared with the Go type that it is meant for before it
@@ -44,7 +46,7 @@ func (d *document) problem(key, format string, args ...any) {
 
 // at makes a Problem with the line of the key, or of the nearest one above it that is in the file.
 func (d *document) at(key, format string, args ...any) Problem {
-	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ") // a problem is one line, whatever it quotes
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", " ") // a problem is one line
 	p := Problem{File: d.file, Key: key, Text: text}
 	for k := key; k != "" && p.Line == 0; k = parent(k) {
 		p.Line = d.lines[k]
@@ -56,22 +58,15 @@ func parent(key string) string {
 	return key[:max(strings.LastIndexAny(key, ".["), 0)]
 }
 
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,60}$`)
+var plainKey = regexp.MustCompile(`^[A-Za-z_-]{1,60}$`)
 
-// child returns the path of a key in a mapping.
-func child(key, name string) string {
-	if !plainKey.MatchString(name) {
-		name = quote(name)
+// child returns the path of a key in a mapping. One that nobody knows is not repeated unless it looks like a key: it
+// may be a password or a person in a wrong place.
+func child(key, name string, known bool) string {
+	if !known && !plainKey.MatchString(name) {
+		name = "…"
 	}
 	return strings.TrimPrefix(key+"."+name, ".")
-}
-
-// quote shows a value in a message: on one line, and not all of a long one.
-func quote(s string) string {
-	if r := []rune(s); len(r) > 60 {
-		s = string(r[:60]) + "…"
-	}
-	return strconv.Quote(s)
 }
 
 // parse returns the mapping that the file is, or nil after noting why it is none.
@@ -148,10 +143,11 @@ func syntaxError(content []byte, err error) (int, string) {
 }
 
 var (
-	nodeType     = reflect.TypeFor[yaml.Node]()
-	durationType = reflect.TypeFor[model.Duration]()
-	anyMap       = reflect.TypeFor[map[string]any]()
-	anySlice     = reflect.TypeFor[[]any]()
+	nodeType       = reflect.TypeFor[yaml.Node]()
+	durationType   = reflect.TypeFor[model.Duration]()
+	tlsVersionType = reflect.TypeFor[promconfig.TLSVersion]()
+	anyMap         = reflect.TypeFor[map[string]any]()
+	anySlice       = reflect.TypeFor[[]any]()
 
 	wholeNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)$`)
 	number      = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
@@ -212,7 +208,9 @@ func (d *document) custom(n *yaml.Node, t reflect.Type, u unmarshaler, key strin
 	case err == nil:
 		return true
 	case t == durationType:
-		d.problem(key, "%s is not a duration; write a whole number and a unit, such as 90s, 15m, 12h or 7d", quote(n.Value))
+		d.problem(key, "is not a duration; write a whole number and a unit, such as 90s, 15m, 12h or 7d")
+	case t == tlsVersionType:
+		d.problem(key, "is not a version of TLS; write TLS12 or TLS13")
 	case errors.As(err, &bad):
 		d.problem(key, "is not a URL") // which may hold a password
 	default:
@@ -299,7 +297,8 @@ func (d *document) mapping(n *yaml.Node, t reflect.Type, key string, others ...s
 	var kept []*yaml.Node
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
-		sub := child(key, k.Value)
+		want, known := f.types[k.Value]
+		sub := child(key, k.Value, known)
 		if line, twice := first[k.Value]; twice {
 			d.wrong[sub] = true
 			d.problems = append(d.problems, Problem{File: d.file, Line: k.Line, Key: sub, Text: fmt.Sprintf("is written twice; the first is in line %d", line)})
@@ -307,7 +306,6 @@ func (d *document) mapping(n *yaml.Node, t reflect.Type, key string, others ...s
 		}
 		first[k.Value] = k.Line
 		d.lines[sub] = k.Line
-		want, known := f.types[k.Value]
 		if !known {
 			want = f.rest
 		}

@@ -3,6 +3,7 @@
 package measure
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func (w Window) String() string {
 func ParseWindow(s string) (Window, error) {
 	var n int
 	if _, err := fmt.Sscanf(s, "%dd", &n); err != nil || n < 1 || n > 3660 || Window(time.Duration(n)*day).String() != s {
-		return 0, fmt.Errorf("%q is not a window; write a number of days such as 7d", s)
+		return 0, errors.New("is not a window; write a number of days such as 7d")
 	}
 	return Window(time.Duration(n) * day), nil
 }
