@@ -103,7 +103,7 @@ type ReadingSource struct {
 	Source     string
 	Title      string // custom measures only
 	Unit       measure.Unit
-	Definition string // of this number, where Description.Definition does not have it: a change drops the old one
+	Definition string // of this number, where Description.Definition does not have it, as a digest: a change drops the old one
 }
 
 // A Permission is a right on the platform.

@@ -142,12 +142,17 @@ func (cfg sqlConfig) check() error {
 
 // definition is of what events mean and whose they are; another reading changes neither.
 func (cfg sqlConfig) definition() string {
-	h := sha256.New()
-	fmt.Fprintf(h, "%q %q %q %q", cfg.Driver, cfg.DSNFile, cfg.TimeZone, cfg.Accounts)
+	parts := []string{cfg.Driver, cfg.DSNFile, cfg.TimeZone, cfg.Accounts}
 	for _, kind := range slices.Sorted(maps.Keys(cfg.Events)) {
-		fmt.Fprintf(h, " %q %q", kind, cfg.Events[kind])
+		parts = append(parts, string(kind), cfg.Events[kind])
 	}
-	return hex.EncodeToString(h.Sum(nil))
+	return sqlDigest(parts...)
+}
+
+// sqlDigest stands for texts of the config file in the state on disk: a query may name people.
+func sqlDigest(texts ...string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", texts))
+	return hex.EncodeToString(sum[:])
 }
 
 func (c *sqlCollector) addZone(cfg sqlConfig) (err error) {
@@ -258,13 +263,16 @@ func (c *sqlCollector) addReadings(cfg sqlConfig) error {
 		counted[ref] = key
 		q := sqlQuery{strings.ReplaceAll("readings."+ref.String(), " over ", "."), r.Query}
 		c.readings = append(c.readings, sqlReading{sqlQuery: q, ref: ref, unit: unit, full: r.Full})
-		c.description.Readings = append(c.description.Readings, ReadingSource{Ref: ref, Source: q.name, Title: r.Title, Unit: unit, Definition: r.Query})
+		c.description.Readings = append(c.description.Readings, ReadingSource{Ref: ref, Source: q.name, Title: r.Title, Unit: unit, Definition: sqlDigest(r.Query)})
 		c.add(q, false, ref.String())
 	}
 	return errors.Join(problems...)
 }
 
-var sqlName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+var (
+	sqlName       = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	sqlColumnName = regexp.MustCompile(`^[\pL_][\pL\pN_.]*$`)
+)
 
 // measure says which number the reading is.
 func (r sqlReadingConfig) measure(key string) (ref measure.Ref, unit measure.Unit, err error) {
@@ -693,7 +701,7 @@ func (c *sqlCollector) match(types []*sql.ColumnType, columns []sqlColumn) ([]sq
 		switch {
 		case i < 0 && (name == "last_login" || name == "last_active" || strings.HasPrefix(name, "profile.")):
 			return nil, fmt.Errorf("column %s comes, but the list after SELECT does not say so; write it there as AS %[1]q", name)
-		case i < 0 && name == "?column?":
+		case i < 0 && !sqlColumnName.MatchString(name): // ?column?, or the expression itself, and whom it names
 			return nil, fmt.Errorf("a column has no name; write AS and one of: %s", sqlColumnNames(columns))
 		case i < 0:
 			return nil, fmt.Errorf("unknown column %q; the columns are: %s", name, sqlColumnNames(columns))

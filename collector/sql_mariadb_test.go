@@ -158,7 +158,7 @@ func TestMariaDBMistakes(t *testing.T) {
 		{"", "accounts", "SELECT 'a' AS login", `accounts: unknown column "login"; the columns are: id, name, identity, kind, enabled`},
 		{"", "accounts", "SELECT 'a' AS name, TRUE AS enabled", "accounts: column id is missing; the columns that come are: name, enabled"},
 		{"", "accounts", "SELECT 1 AS id, 'a' AS name, 'b' AS name", "accounts: column name comes twice"},
-		{"", "accounts", "SELECT 1 AS id, 2 + 3", `accounts: unknown column "2 + 3"; the columns are: id, name, identity, kind, enabled`},
+		{"", "accounts", "SELECT 1 AS id, 2 + 3", `accounts: a column has no name; write AS and one of: id, name, identity, kind, enabled`},
 		{"", "accounts", "SELECT * FROM (SELECT 1 AS id, NOW() AS last_login) u",
 			`accounts: column last_login comes, but the list after SELECT does not say so; write it there as AS "last_login"`},
 
