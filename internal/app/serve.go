@@ -23,6 +23,7 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/config"
 	"github.com/intranet-exporter/intranet_exporter/internal/exposition"
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
+	"github.com/intranet-exporter/intranet_exporter/internal/logging"
 	"github.com/intranet-exporter/intranet_exporter/internal/poll"
 	"github.com/intranet-exporter/intranet_exporter/internal/storage"
 	"github.com/intranet-exporter/intranet_exporter/internal/web"
@@ -119,7 +120,7 @@ func Serve(ctx context.Context, o ServeOptions) (err error) {
 		case <-tick.C:
 			s.update()
 		case err := <-failed:
-			return fmt.Errorf("serve: %w", err)
+			return fmt.Errorf("serve: %s", logging.Discreet(err.Error()))
 		case <-ctx.Done():
 			level.Info(o.Logger).Log("msg", "Shutting down")
 			handler.SetReady(false)

@@ -29,7 +29,7 @@ func New(w io.Writer, cfg *promslog.Config) (log.Logger, *slog.Logger) {
 	return logger, slog.New(bridge)
 }
 
-// respell turns slog's spelling of keys and values into ours, in place: the bridge makes keyvals anew for each line.
+// respell turns slog's spelling of keys and values into ours, and makes them discreet, in place: the bridge makes keyvals anew for each line.
 func respell(keyvals []any) []any {
 	for i := 0; i+1 < len(keyvals); i += 2 {
 		switch v := keyvals[i+1].(type) {
@@ -37,10 +37,17 @@ func respell(keyvals []any) []any {
 			if keyvals[i] == slog.TimeKey {
 				keyvals[i], keyvals[i+1] = "ts", v.UTC()
 			}
+		case string:
+			keyvals[i+1] = Discreet(v)
 		case slog.Value: // its Any keeps numbers numbers in JSON
 			keyvals[i+1] = v.Any()
-			if d, ok := v.Any().(time.Duration); ok {
-				keyvals[i+1] = d.String()
+			switch v := v.Any().(type) {
+			case time.Duration:
+				keyvals[i+1] = v.String()
+			case string:
+				keyvals[i+1] = Discreet(v)
+			case error:
+				keyvals[i+1] = Discreet(v.Error())
 			}
 		}
 	}
