@@ -70,8 +70,11 @@ func encode(records map[string]*record) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(fmt.Appendf(nil, header, version, crc32.ChecksumIEEE(body)), body...), nil
+	return append([]byte(sealing(body)), body...), nil
 }
+
+// sealing is the header of a file with this content.
+func sealing(body []byte) string { return fmt.Sprintf(header, version, crc32.ChecksumIEEE(body)) }
 
 // decode returns all records or none.
 func decode(data []byte) (map[string]*record, error) {
@@ -84,7 +87,7 @@ func decode(data []byte) (map[string]*record, error) {
 	if format != version {
 		return nil, fmt.Errorf("it has format %d, this version of the exporter reads %d", format, version)
 	}
-	if sum != crc32.ChecksumIEEE(body) {
+	if string(head)+"\n" != sealing(body) {
 		return nil, errors.New("its checksum is wrong")
 	}
 	records := map[string]*record{}

@@ -98,6 +98,25 @@ func TestOpenUnusable(t *testing.T) {
 	}
 }
 
+func TestADamagedRecordIsNeverHalfUsed(t *testing.T) {
+	good := sample(t)
+	for i := range good {
+		bad := bytes.Clone(good)
+		for bit := range 8 {
+			bad[i] = good[i] ^ 1<<bit
+			if records, err := decode(bad); err == nil || records != nil {
+				t.Fatalf("bit %d of byte %d was changed, and it was taken for %q", bit, i, bad[i])
+			}
+		}
+		if records, err := decode(good[:i]); err == nil || records != nil {
+			t.Fatalf("cut at byte %d: not noticed", i)
+		}
+	}
+	if records, err := decode(append(good, ' ')); err == nil || records != nil {
+		t.Error("more than the whole: not noticed")
+	}
+}
+
 // What can't be read at all is not set aside: somebody has to look.
 func TestOpenUnreadable(t *testing.T) {
 	dir, path := openDir(t)
