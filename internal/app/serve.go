@@ -60,6 +60,7 @@ type server struct {
 	engine *kpi.Engine
 	config *config.Config
 	paused bool // platforms and KPIs are being replaced
+	failed bool // to write the record of KPI values
 	view   web.View
 }
 
@@ -206,9 +207,11 @@ func (s *server) update() {
 	now := time.Now()
 	statuses := s.poller.Statuses()
 	states := s.engine.Update(now, sources(statuses))
-	if err := s.engine.Save(); err != nil {
+	err := s.engine.Save()
+	if err != nil && !s.failed { // it is tried again every minute, and said once
 		level.Error(s.Logger).Log("msg", "State not written", "err", err)
 	}
+	s.failed = err != nil
 	s.gatherer.Set(exposition.Build(now, statuses, states, s.config, s.external))
 	s.view = web.View{Now: now, Statuses: statuses, KPIs: states, Config: s.config}
 }
