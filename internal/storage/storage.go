@@ -11,12 +11,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 )
 
 const keySize = 32
+
+// half is in the name of a file that is being written; after a start, by a process that was killed.
+const half = ".tmp"
 
 // Unusable is what the name of a file that was set aside ends in.
 const Unusable = ".unusable"
@@ -37,18 +41,35 @@ func Open(path string) (*Dir, error) {
 		return nil, fmt.Errorf("create storage folder: %w", err)
 	}
 	lock, err := os.OpenFile(filepath.Join(path, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if errors.Is(err, syscall.EROFS) { // it became so since the last start: what is there can be shown
+		lock, err = os.Open(filepath.Join(path, "lock"))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open storage folder: %w", err)
 	}
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = lock.Close()
-		return nil, fmt.Errorf("lock storage folder %s: another process works in it; give each its own --storage.path", path)
+		return nil, notLocked(path, err)
 	}
-	half, _ := filepath.Glob(filepath.Join(path, "*.tmp*")) // what a killed process was writing
-	for _, name := range half {
-		_ = os.Remove(name)
+	d := &Dir{path: path, lock: lock, failed: map[string]bool{}}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open storage folder: %w", err), d.Close())
 	}
-	return &Dir{path: path, lock: lock, failed: map[string]bool{}}, nil
+	for _, e := range entries {
+		if strings.Contains(e.Name(), half) {
+			_ = os.Remove(filepath.Join(path, e.Name()))
+		}
+	}
+	return d, nil
+}
+
+// notLocked explains why there is no lock: not every file system has them.
+func notLocked(path string, err error) error {
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("lock storage folder %s: another process works in it; give each its own --storage.path", path)
+	}
+	return fmt.Errorf("lock storage folder %s: %w; it must be on a file system with locks", path, err)
 }
 
 // Close gives the folder free.
@@ -108,7 +129,7 @@ func (d *Dir) Replace(name string, write func(io.Writer) error) (err error) {
 		return nil
 	}
 	defer func() { d.note(name, err) }()
-	f, err := os.CreateTemp(d.path, name+".tmp*") // mode 0600
+	f, err := os.CreateTemp(d.path, name+half+"*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}

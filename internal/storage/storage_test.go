@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -48,6 +49,13 @@ func TestASecondProcessIsRefused(t *testing.T) {
 	open(t, path)
 }
 
+func TestALockThatCanNotBeHadIsNoOtherProcess(t *testing.T) {
+	want := "lock storage folder data: no locks available; it must be on a file system with locks"
+	if err := notLocked("data", syscall.ENOLCK); err == nil || err.Error() != want || !errors.Is(err, syscall.ENOLCK) {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 func TestReplaceIsAllOrNothingAndForTheOwnerAlone(t *testing.T) {
 	path := t.TempDir()
 	d := open(t, path)
@@ -80,6 +88,45 @@ func TestReplaceIsAllOrNothingAndForTheOwnerAlone(t *testing.T) {
 		if err != nil || info.Mode().Perm() != 0o600 || strings.Contains(e.Name(), "tmp") {
 			t.Errorf("%s has mode %v", e.Name(), info.Mode())
 		}
+	}
+}
+
+// A folder is what it is, however its name is written, and a new one is for its owner alone.
+func TestTheFolder(t *testing.T) {
+	parent := t.TempDir()
+	path := filepath.Join(parent, "data")
+	first, err := Open(path + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if err := errors.Join(first.Replace("state", text("one")), os.Symlink(path, filepath.Join(parent, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(filepath.Join(parent, "link")); err == nil || !strings.Contains(err.Error(), "another process works in it") {
+		t.Error("a link leads around the lock:", err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	second := open(t, filepath.Join(parent, "link"))
+	if got := read(t, second, "state"); got != "one" {
+		t.Errorf("through the link: %q", got)
+	}
+
+	// A file that is a link is replaced; what it leads to stays as it is.
+	elsewhere := filepath.Join(parent, "elsewhere")
+	if err := errors.Join(os.WriteFile(elsewhere, []byte("mine"), 0o644), os.Symlink(elsewhere, filepath.Join(path, "wiki.tally")), second.Replace("wiki.tally", text("new"))); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Lstat(filepath.Join(path, "wiki.tally"))
+	if err != nil || info.Mode() != 0o600 || read(t, second, "wiki.tally") != "new" {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	if content, err := os.ReadFile(elsewhere); err != nil || string(content) != "mine" {
+		t.Errorf("%q, %v", content, err)
 	}
 }
 
@@ -118,7 +165,10 @@ func TestPrune(t *testing.T) {
 }
 
 func TestWhatAKilledProcessWasWritingGoes(t *testing.T) {
-	path := t.TempDir()
+	path := filepath.Join(t.TempDir(), "data[1]") // a name that is a pattern too
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(filepath.Join(path, "wiki.tally.tmp123"), []byte("half"), 0o600); err != nil {
 		t.Fatal(err)
 	}
