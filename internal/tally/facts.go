@@ -58,7 +58,7 @@ type facts struct {
 type progress struct {
 	Definition string // of the source
 	Counting   string // of who counts
-	KeyCheck   string // tells whether the pseudonyms were made with the key at hand
+	KeyCheck   string // tells whether the pseudonyms are of this platform, made with the key at hand
 
 	Kinds   []measure.Kind             // the columns of last-seen times
 	Through time.Time                  // events are complete until here: the data time T

@@ -29,7 +29,7 @@ const (
 var (
 	errDamaged = errors.New("the file is damaged")
 	errVersion = errors.New("another version of intranet_exporter wrote it")
-	errKey     = errors.New("it was written with another key")
+	errKey     = errors.New("it was written with another key, or for another platform")
 	castagnoli = crc32.MakeTable(crc32.Castagnoli)
 )
 

@@ -58,9 +58,11 @@ func TestADamagedFileIsNeverHalfUsed(t *testing.T) {
 	good := encoded(t, sample())
 	for i := range good {
 		bad := bytes.Clone(good)
-		bad[i] ^= 0x20
-		if _, err := decode(bytes.NewReader(bad)); err == nil {
-			t.Fatalf("a changed byte %d was not noticed", i)
+		for bit := range 8 {
+			bad[i] = good[i] ^ 1<<bit
+			if _, err := decode(bytes.NewReader(bad)); err == nil {
+				t.Fatalf("a changed bit %d of byte %d was not noticed", bit, i)
+			}
 		}
 		if _, err := decode(bytes.NewReader(good[:i])); !errors.Is(err, errDamaged) {
 			t.Fatalf("cut at byte %d: %v", i, err)
@@ -88,7 +90,8 @@ func TestAFileThatCanNotBeUsedIsSetAside(t *testing.T) {
 		want    string
 	}{
 		"damaged":     {good[:50], "read state portal.tally: the file is damaged; it is set aside as portal.tally.unusable and the platform is read anew"},
-		"another key": {good, "read state portal.tally: it was written with another key; it is set aside as portal.tally.unusable and the platform is read anew"},
+		"empty":       {nil, "read state portal.tally: the file is damaged; it is set aside as portal.tally.unusable and the platform is read anew"},
+		"another key": {good, "read state portal.tally: it was written with another key, or for another platform; it is set aside as portal.tally.unusable and the platform is read anew"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, nil)
@@ -106,6 +109,29 @@ func TestAFileThatCanNotBeUsedIsSetAside(t *testing.T) {
 				t.Errorf("asked %q, want everything anew", b.asked)
 			}
 		})
+	}
+}
+
+func TestTheFileOfAnotherPlatformIsSetAside(t *testing.T) {
+	b := newBench(t, nil)
+	b.accounts = []collector.Account{person("ann")}
+	b.mustPoll(0)
+	var content []byte
+	if err := b.dir.Read("portal.tally", func(r io.Reader) (err error) { content, err = io.ReadAll(r); return err }); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.dir.Replace("wiki.tally", func(w io.Writer) error { _, err := w.Write(content); return err }); err != nil {
+		t.Fatal(err)
+	}
+	wiki := *b.platform
+	wiki.Name = "wiki"
+	other, warning, err := Open(b.dir, secret, &wiki)
+	want := "read state wiki.tally: it was written with another key, or for another platform; it is set aside as wiki.tally.unusable and the platform is read anew"
+	if err != nil || warning != want {
+		t.Fatalf("got %q, %v; want %q", warning, err, want)
+	}
+	if got := values(other.Snapshot()); got != "" {
+		t.Errorf("half used: %s", got)
 	}
 }
 

@@ -53,7 +53,7 @@ type Tally struct {
 // read anew, and the warning says so. A file that can't be read is an error: it may be readable again. dir
 // may be nil: then nothing is kept.
 func Open(dir *storage.Dir, secret []byte, p *config.Platform) (t *Tally, warning string, err error) {
-	t = &Tally{dir: dir, mac: hmac.New(sha256.New, secret), keyCheck: digest("key check", string(secret))}
+	t = &Tally{dir: dir, mac: hmac.New(sha256.New, secret), keyCheck: digest("key check", string(secret), p.Name)}
 	var warnings []string
 	for _, f := range []struct {
 		name string
