@@ -110,10 +110,7 @@ func (p *Poller) Configure(cfg *config.Config) error {
 		}
 	}
 
-	p.prune(cfg)
-
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.runners = runners
 	for _, r := range runners {
 		if p.errors[r.platform.Name] == nil {
@@ -123,15 +120,20 @@ func (p *Poller) Configure(cfg *config.Config) error {
 			}
 		}
 	}
+	p.mu.Unlock()
+	p.prune()
 	return nil
 }
 
 // prune deletes what is on disk of people on platforms that have not been configured for as long as anything
-// of a person is kept. A platform that comes back earlier goes on.
-func (p *Poller) prune(cfg *config.Config) {
+// of a person is kept, and what was set aside that long ago. A platform that comes back earlier goes on.
+func (p *Poller) prune() {
+	p.mu.Lock()
+	runners := p.runners
+	p.mu.Unlock()
 	err := p.dir.Prune(time.Now().Add(-measure.Longest), func(file string) bool {
 		name, suffix, _ := strings.Cut(file, ".")
-		return !slices.Contains(tally.Suffixes, "."+suffix) || slices.ContainsFunc(cfg.Platforms, func(c *config.Platform) bool { return c.Name == name })
+		return !slices.Contains(tally.Suffixes, "."+suffix) || slices.ContainsFunc(runners, func(r *runner) bool { return r.platform.Name == name })
 	})
 	if err != nil {
 		level.Error(p.logger).Log("msg", "Old state not deleted", "err", err)
@@ -266,6 +268,7 @@ func (r *runner) poll(ctx context.Context) cause.Cause {
 	}
 	level.Debug(r.logger).Log("msg", "Polled", "errors", len(report.Errors), "duration", time.Since(began))
 	failed := r.record(report, time.Since(began), began)
+	r.poller.prune()
 	r.poller.publish()
 	return failed
 }

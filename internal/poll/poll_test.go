@@ -255,7 +255,7 @@ func TestRequestsAreCountedByPlatformAndCode(t *testing.T) {
 	}
 }
 
-func TestStateOfPlatformsThatAreLongGoneIsDeleted(t *testing.T) {
+func TestStateThatNobodyNeedsIsDeleted(t *testing.T) {
 	path := t.TempDir()
 	dir, err := storage.Open(path)
 	if err != nil {
@@ -263,29 +263,74 @@ func TestStateOfPlatformsThatAreLongGoneIsDeleted(t *testing.T) {
 	}
 	defer func() { _ = dir.Close() }()
 	old := time.Now().Add(-29 * 24 * time.Hour)
-	for _, name := range []string{"wiki.tally", "gone.tally", "gone.reread.unusable", "kpi.state", "lately.tally"} {
-		if err := os.WriteFile(filepath.Join(path, name), []byte("x"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if name != "lately.tally" {
-			if err := os.Chtimes(filepath.Join(path, name), old, old); err != nil {
+	write := func(names ...string) {
+		t.Helper()
+		for _, name := range names {
+			if err := os.WriteFile(filepath.Join(path, name), []byte("x"), 0o600); err != nil {
 				t.Fatal(err)
+			}
+			if !strings.HasPrefix(name, "lately") {
+				if err := os.Chtimes(filepath.Join(path, name), old, old); err != nil {
+					t.Fatal(err)
+				}
 			}
 		}
 	}
+	left := func() (names []string) {
+		t.Helper()
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		return names
+	}
+
 	p := New(dir, []byte("key"), log.NewNopLogger(), func() {})
+	write("key", "kpi.state", "kpi.state.unusable", "gone.tally", "gone.reread", "gone.reread.unusable", "lately.tally", "lately.tally.unusable", "wiki.reread.unusable")
 	if err := p.Configure(&config.Config{Platforms: []*config.Platform{platform("wiki", &stub{})}}); err != nil {
 		t.Fatal(err)
 	}
-	entries, err := os.ReadDir(path)
+	if diff := cmp.Diff([]string{"key", "kpi.state", "lately.tally", "lately.tally.unusable", "lock"}, left()); diff != "" {
+		t.Error("at the start:", diff)
+	}
+
+	write("gone.tally", "wiki.tally.unusable")
+	p.Once(t.Context())
+	if diff := cmp.Diff([]string{"key", "kpi.state", "lately.tally", "lately.tally.unusable", "lock", "wiki.tally"}, left()); diff != "" {
+		t.Error("after a poll:", diff)
+	}
+}
+
+func TestAPlatformThatIsGoneHasNothingToWrite(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "data")
+	dir, err := storage.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var left []string
-	for _, e := range entries {
-		left = append(left, e.Name())
+	defer func() { _ = dir.Close() }()
+	p := New(dir, []byte("key"), log.NewNopLogger(), func() {})
+	configure := func(platforms ...*config.Platform) {
+		t.Helper()
+		if err := p.Configure(&config.Config{Platforms: platforms}); err != nil {
+			t.Fatal(err)
+		}
+		p.Once(t.Context())
 	}
-	if diff := cmp.Diff([]string{"kpi.state", "lately.tally", "lock", "wiki.tally.unusable"}, left); diff != "" {
-		t.Error(diff)
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Fatal(err)
+	}
+	configure(platform("wiki", &stub{}), platform("portal", &stub{}))
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if dir.Writable() {
+		t.Fatal("the folder was away, and could be written")
+	}
+	configure(platform("wiki", &stub{}))
+	if !dir.Writable() {
+		t.Error("the file of the platform that is gone can't be written, and nobody wants to")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -19,11 +20,11 @@ import (
 
 const keySize = 32
 
-// half is in the name of a file that is being written; after a start, by a process that was killed.
-const half = ".tmp"
-
-// Unusable is what the name of a file that was set aside ends in.
-const Unusable = ".unusable"
+// What the names of files have in them besides the name of the state.
+const (
+	half  = ".tmp"      // being written; after a start: by a process that was killed
+	aside = ".unusable" // set aside
+)
 
 // A Dir is a storage folder that this process holds. The nil Dir keeps nothing: reads find no file and
 // writes succeed.
@@ -181,7 +182,8 @@ func (d *Dir) Remove(name string) error {
 	return nil
 }
 
-// Prune deletes the files that were last written before a time and that keep does not want.
+// Prune deletes the files that were last written before a time and that keep does not want. Of files that were set
+// aside none is wanted for longer. A file that is not wanted any more does not count as one that can't be written.
 func (d *Dir) Prune(before time.Time, keep func(name string) bool) error {
 	if d == nil {
 		return nil
@@ -190,10 +192,13 @@ func (d *Dir) Prune(before time.Time, keep func(name string) bool) error {
 	if err != nil {
 		return fmt.Errorf("prune state: %w", err)
 	}
+	d.mu.Lock()
+	maps.DeleteFunc(d.failed, func(name string, _ bool) bool { return !keep(name) })
+	d.mu.Unlock()
 	var failed []error
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || info.ModTime().After(before) || keep(e.Name()) {
+		if err != nil || info.ModTime().After(before) || keep(e.Name()) && !strings.HasSuffix(e.Name(), aside) {
 			continue
 		}
 		failed = append(failed, d.Remove(e.Name()))
@@ -219,9 +224,8 @@ func (d *Dir) Read(name string, read func(io.Reader) error) error {
 
 // SetAside renames a file that can't be used, so that nothing is lost, and returns its new name.
 func (d *Dir) SetAside(name string) (string, error) {
-	aside := name + Unusable
-	if err := d.rename(filepath.Join(d.path, name), filepath.Join(d.path, aside)); err != nil {
-		return aside, fmt.Errorf("set state aside: %w", err)
+	if err := d.rename(filepath.Join(d.path, name), filepath.Join(d.path, name+aside)); err != nil {
+		return "", fmt.Errorf("set state aside: %w", err)
 	}
-	return aside, nil
+	return name + aside, nil
 }

@@ -145,7 +145,7 @@ func TestPrune(t *testing.T) {
 	path := t.TempDir()
 	d := open(t, path)
 	old := time.Now().Add(-time.Hour)
-	for _, name := range []string{"wiki.tally", "gone.tally", "new.tally"} {
+	for _, name := range []string{"wiki.tally", "wiki.tally.unusable", "gone.tally", "new.tally"} {
 		if err := d.Replace(name, text(name)); err != nil {
 			t.Fatal(err)
 		}
@@ -155,11 +155,11 @@ func TestPrune(t *testing.T) {
 			}
 		}
 	}
-	if err := d.Prune(time.Now().Add(-time.Minute), func(name string) bool { return name == "wiki.tally" }); err != nil {
+	if err := d.Prune(time.Now().Add(-time.Minute), func(name string) bool { return !strings.HasPrefix(name, "gone") }); err != nil {
 		t.Fatal(err)
 	}
-	left, err := filepath.Glob(filepath.Join(path, "*.tally"))
-	if err != nil || len(left) != 2 {
+	left, err := filepath.Glob(filepath.Join(path, "*.tally*"))
+	if err != nil || len(left) != 2 || filepath.Base(left[0]) != "new.tally" || filepath.Base(left[1]) != "wiki.tally" {
 		t.Error(left, err)
 	}
 }

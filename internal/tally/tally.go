@@ -33,8 +33,8 @@ const (
 	freshFile = ".reread"
 )
 
-// Suffixes are what the names of a platform's files end in, those that were set aside too.
-var Suffixes = []string{liveFile, freshFile, liveFile + storage.Unusable, freshFile + storage.Unusable}
+// Suffixes are what the names of a platform's files end in.
+var Suffixes = []string{liveFile, freshFile}
 
 // A Tally is what is known of one platform. It is not safe for concurrent use.
 type Tally struct {
