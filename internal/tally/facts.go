@@ -224,6 +224,15 @@ func (f *facts) adopt(g *facts, fromEvents func(measure.Kind) bool) {
 	}
 }
 
+// isAhead tells whether the clock was ahead when f took something in, or forgot it.
+func (f *facts) isAhead(now time.Time) bool {
+	latest := f.Through
+	for _, since := range f.Covered {
+		latest = later(latest, since)
+	}
+	return latest.After(now.Add(day))
+}
+
 func (f *facts) hasListed() bool {
 	return slices.ContainsFunc(f.flags, func(x flag) bool { return x&listed != 0 })
 }
@@ -282,19 +291,23 @@ func (f *facts) apply(s *span, since map[measure.Kind]time.Time) {
 	f.Through = later(f.Through, s.to)
 }
 
-// forget drops what no window needs any more: nothing about a person is kept for longer. Values older than maxAge
-// are not shown.
-func (f *facts) forget(maxAge time.Duration) {
+// forget drops what no window needs any more: nothing about a person is kept for longer. Values from before shown
+// are too old to be shown, and later polls read all that comes after them.
+func (f *facts) forget(shown time.Time) {
 	edge := f.Through
 	if !f.Listed.IsZero() && f.Listed.Before(edge) { // windows over the accounts' own last-seen times end there
-		edge = later(f.Listed, edge.Add(-maxAge))
+		edge = f.Listed
 	}
-	edge = edge.Add(-measure.Longest)
-	for _, slots := range f.counts {
-		for n := range slots {
-			if n < slotOf(edge) {
-				delete(slots, n)
-			}
+	edge = later(edge, shown).Add(-measure.Longest)
+	if shown.After(f.Through) {
+		for kind, since := range f.Covered {
+			f.Covered[kind] = later(since, edge)
+		}
+	}
+	for kind, slots := range f.counts {
+		maps.DeleteFunc(slots, func(at, _ int64) bool { return at < slotOf(edge) })
+		if len(slots) == 0 {
+			delete(f.counts, kind)
 		}
 	}
 	old := secondOf(edge)

@@ -113,7 +113,7 @@ func newBench(t *testing.T, change func(*collector.Description)) *bench {
 	if change != nil {
 		change(&b.description)
 	}
-	b.platform = &config.Platform{Name: "portal", Collector: b.source, AccountsInterval: day, Exclude: config.Exclude{Guests: true}, CompleteAt: 1}
+	b.platform = &config.Platform{Name: "portal", Collector: b.source, AccountsInterval: day, MaxAge: measure.Longest, Exclude: config.Exclude{Guests: true}, CompleteAt: 1}
 	b.reopen()
 	return b
 }

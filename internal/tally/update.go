@@ -39,9 +39,10 @@ func (t *Tally) Update(ctx context.Context, now time.Time) Report {
 	if len(u.report.Errors) == 0 {
 		t.live.Health.LastSuccess = now
 	}
-	t.live.forget(t.platform.MaxAge)
+	shown := u.end().Add(-t.platform.MaxAge)
+	t.live.forget(shown)
 	if t.fresh != nil {
-		t.fresh.forget(t.platform.MaxAge)
+		t.fresh.forget(shown)
 	}
 	u.save()
 	return u.report
@@ -91,11 +92,11 @@ func (u *update) write(f *facts) error {
 // clock was ahead.
 func (u *update) renew() {
 	want := u.newFacts()
-	if u.fresh != nil && (u.fresh.Definition != want.Definition || u.fresh.Counting != want.Counting || u.fresh.Through.After(u.now.Add(day))) {
+	if u.fresh != nil && (u.fresh.Definition != want.Definition || u.fresh.Counting != want.Counting || u.fresh.isAhead(u.now)) {
 		u.fresh = nil
 	}
 	same := u.live.Definition == want.Definition
-	u.frozen = !same || u.live.Through.After(u.now.Add(day))
+	u.frozen = !same || u.live.isAhead(u.now)
 	restart := !u.live.Full && (u.frozen || u.live.Counting != want.Counting) // nothing was published of its events
 	if !restart && (!u.frozen || u.fresh != nil) {
 		return
@@ -237,9 +238,12 @@ func (u *update) list(l *listing) error {
 	return u.probe()
 }
 
+// end is the data time T that this poll aims at.
+func (u *update) end() time.Time { return u.now.Add(-u.platform.Description.Settle).Truncate(slot) }
+
 // history brings every target up to T, and puts a history that was read anew in force.
 func (u *update) history() {
-	end := u.now.Add(-u.platform.Description.Settle).Truncate(slot)
+	end := u.end()
 	for _, f := range u.targets() {
 		if u.platform.Description.Accounts != nil && f.Listed.IsZero() {
 			return // whose events count is not known yet
