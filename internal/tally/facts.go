@@ -65,6 +65,7 @@ type progress struct {
 	Covered map[measure.Kind]time.Time // since when they are complete
 	Full    bool                       // the whole history was read once; before that no event measure is published
 	Fields  []string                   // profile fields
+	Logins  bool                       // the listing in force tells who ever signed in
 	Listed  time.Time                  // when the listing in force began; zero = there was none
 	Tried   time.Time                  // when the last listing began, in force or refused
 	Total   int                        // how many accounts the last listing had, in force or refused
@@ -140,6 +141,7 @@ type listing struct {
 	of     *facts // whose rows these are
 	began  time.Time
 	fields []string
+	logins bool // accounts tell of them
 	total  int
 	flags  []flag // with listed, where the row was told
 	filled []uint64
@@ -206,14 +208,14 @@ func (f *facts) list(l *listing) {
 			}
 		}
 	}
-	f.Listed = l.began
+	f.Listed, f.Logins = l.began, l.logins
 }
 
 // adopt takes over from g all but the history of events. fromEvents tells which columns are part of that. The
 // kinds are the same, and f is new.
 func (f *facts) adopt(g *facts, fromEvents func(measure.Kind) bool) {
 	f.Counting, f.Listed, f.Tried, f.Total, f.Refused, f.Fields = g.Counting, g.Listed, g.Tried, g.Total, g.Refused, g.Fields
-	f.Own, f.Health, f.Walked, f.Walks, f.Numbers = g.Own, g.Health, g.Walked, g.Walks, maps.Clone(g.Numbers)
+	f.Logins, f.Own, f.Health, f.Walked, f.Walks, f.Numbers = g.Logins, g.Own, g.Health, g.Walked, g.Walks, maps.Clone(g.Numbers)
 	f.keys, f.slots, f.flags, f.filled = slices.Clone(g.keys), slices.Clone(g.slots), slices.Clone(g.flags), slices.Clone(g.filled)
 	for column, kind := range f.Kinds {
 		if fromEvents(kind) {

@@ -155,7 +155,9 @@ func (c *census) measure(name string, f *facts, fields []string, tell func(label
 			tell(reason, float64(c.excluded[i]))
 		}
 	case "activated_accounts":
-		tell("", float64(c.activated))
+		if f.Logins {
+			tell("", float64(c.activated))
+		}
 	}
 	// Ratios of nobody say nothing, and what was listed under other fields says nothing of these.
 	if c.accounts == 0 || !slices.Equal(fields, f.Fields) {

@@ -198,7 +198,7 @@ func (u *update) accept(f *facts, l *listing) error {
 
 // list reads the accounts into l.
 func (u *update) list(l *listing) error {
-	l.fields = u.platform.Description.Accounts.Profile
+	l.fields, l.logins = u.platform.Description.Accounts.Profile, u.platform.Description.Accounts.LastLogin
 	last := secondOf(l.began) - 1
 	err := u.platform.Collector.Accounts(u.ctx, func(a collector.Account) {
 		row, first := l.account(u.pseudonym(a.ID))
