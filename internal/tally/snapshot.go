@@ -100,22 +100,23 @@ func (t *Tally) Snapshot() *Snapshot {
 				c.measure(m.Measure, f, d.Accounts.Profile, func(label string, v float64) { add(label, v, f.Listed) })
 			}
 		case measure.LastSeen:
-			if !hasListing {
+			kinds := t.kindsOf(def, m.Basis)
+			if !hasListing || !slices.Contains(f.Kinds, kinds[0]) {
 				continue
 			}
 			if people[m.Measure] == nil {
-				people[m.Measure] = f.people(t.kindsOf(def, m.Basis), f.Listed, hasListing)
+				people[m.Measure] = f.people(kinds, f.Listed, hasListing)
 			}
 			add("", float64(people[m.Measure][w]), f.Listed)
 		case measure.Event:
-			covered := f.coveredSince(def.Kinds)
+			covered := f.coveredSince(def)
 			i := slices.IndexFunc(f.Shown, func(v Value) bool { return v.Ref == m.Ref })
 			switch {
 			case i >= 0:
 				s.Values = append(s.Values, f.Shown[i])
 			case f.Shown != nil || !f.Full || covered.IsZero() || covered.After(f.Through.Add(-time.Duration(m.Window))):
 				if covered.IsZero() && t.fresh != nil {
-					covered = t.fresh.coveredSince(def.Kinds)
+					covered = t.fresh.coveredSince(def)
 				}
 				if !covered.IsZero() {
 					s.Expected[m.Ref] = covered.Add(time.Duration(m.Window))
@@ -127,7 +128,7 @@ func (t *Tally) Snapshot() *Snapshot {
 				add("", float64(events[m.Measure][w]), f.Through)
 			default:
 				if people[m.Measure] == nil {
-					people[m.Measure] = f.people(t.kindsOf(def, m.Basis), f.Through, hasListing)
+					people[m.Measure] = f.people(def.Kinds, f.Through, hasListing)
 				}
 				add("", float64(people[m.Measure][w]), f.Through)
 			}
@@ -136,10 +137,14 @@ func (t *Tally) Snapshot() *Snapshot {
 	return s
 }
 
-// coveredSince returns since when all that f has of kinds is complete, or zero if it has nothing of them.
-func (f *facts) coveredSince(kinds []measure.Kind) time.Time {
+// coveredSince returns since when all that f has of a measure's kinds is complete, or zero if it can't be counted
+// from them.
+func (f *facts) coveredSince(m measure.Measure) time.Time {
 	var since time.Time
-	for _, kind := range kinds {
+	if _, readers := f.Covered[measure.PageView]; m.Name == "active_users" && !readers {
+		return since
+	}
+	for _, kind := range m.Kinds {
 		since = later(since, f.Covered[kind])
 	}
 	return since

@@ -95,7 +95,12 @@ func (t *Tally) Configure(p *config.Platform) {
 
 func (t *Tally) newFacts() *facts {
 	d := t.platform.Description
-	var kinds []measure.Kind
+	var kinds, told []measure.Kind
+	for _, kind := range measure.EventKinds {
+		if t.delivers(kind) {
+			told = append(told, kind)
+		}
+	}
 	for _, m := range d.Measures() {
 		def, _ := measure.Lookup(m.Measure)
 		if def.Counting != measure.People || m.Basis == measure.Reported {
@@ -107,7 +112,7 @@ func (t *Tally) newFacts() *facts {
 			}
 		}
 	}
-	f := newFacts(digest(d.Definition, fmt.Sprint(kinds)), t.counting(), kinds)
+	f := newFacts(digest(d.Definition, fmt.Sprint(kinds, told)), t.counting(), kinds)
 	f.KeyCheck = t.keyCheck
 	return f
 }
@@ -117,14 +122,20 @@ func digest(parts ...string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// lastLogin is the column of the accounts' own last logins; that of login events is measure.Login.
+const lastLogin measure.Kind = "last_login"
+
 // kindsOf returns the columns of last-seen times that m is counted from.
 func (t *Tally) kindsOf(m measure.Measure, b measure.Basis) []measure.Kind {
-	if b == measure.LastSeen && m.Name == "active_users" {
+	switch {
+	case b == measure.LastSeen && m.Name == "active_users":
 		return []measure.Kind{measure.Active}
+	case b == measure.LastSeen:
+		return []measure.Kind{lastLogin}
 	}
 	var kinds []measure.Kind
 	for _, kind := range m.Kinds {
-		if b == measure.LastSeen || t.delivers(kind) {
+		if t.delivers(kind) {
 			kinds = append(kinds, kind)
 		}
 	}

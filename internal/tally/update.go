@@ -205,9 +205,7 @@ func (u *update) list(l *listing) error {
 		if !first {
 			return
 		}
-		if !u.delivers(measure.Login) { // where there are events too, events win
-			l.see(row, measure.Login, min(secondOf(a.LastLogin), last))
-		}
+		l.see(row, lastLogin, min(secondOf(a.LastLogin), last))
 		l.see(row, measure.Active, min(secondOf(a.LastActive), last))
 		if a.Enabled {
 			l.flags[row] |= enabled
