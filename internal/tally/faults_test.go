@@ -1,10 +1,13 @@
 package tally
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
@@ -76,4 +79,75 @@ func TestAnotherBasisIsUnknownUntilTheNewSourceIsRead(t *testing.T) {
 	b.description.Events = b.description.Events[1:]
 	b.reopen()
 	b.want("", "logged_in_users")
+}
+
+func TestAPartOfTheOverlapIsNotShown(t *testing.T) {
+	b := newBench(t, func(d *collector.Description) { d.Step, d.Overlap = day, 4*day })
+	b.mustPoll(0)
+	b.add(measure.Login, "ann", start.Add(-3*day-12*time.Hour))
+	p := *b.platform
+	p.Collector = &forgetful{source: b.source, spans: 1}
+	b.Configure(&p)
+	_ = b.poll(time.Minute)
+	b.want("logins over 1d 0\nlogins over 7d 0\nlogins over 28d 0", "logins")
+	b.Configure(b.platform)
+	b.mustPoll(time.Minute)
+	b.want("logins over 1d 0\nlogins over 7d 1\nlogins over 28d 1", "logins")
+}
+
+func TestWhatWasNotShownBeforeIsNotShownHalfWay(t *testing.T) {
+	b := newBench(t, func(d *collector.Description) { d.Step, d.Events[0].Memory = day, 4*day })
+	b.mustPoll(0)
+	b.mustPoll(2 * day)
+	_ = b.Snapshot()
+	p := *b.platform
+	p.Collector = &forgetful{source: b.source, spans: 2}
+	b.Configure(&p)
+	_ = b.poll(2*day + time.Hour)
+	b.want("logins over 1d 0", "logins")
+}
+
+func TestTheNewSourceIsShownAsSoonAsItIsRead(t *testing.T) {
+	b := newBench(t, func(d *collector.Description) { d.Step = day })
+	b.mustPoll(0)
+	_ = b.Snapshot()
+	p := *b.platform
+	p.Collector = &forgetful{source: b.source, spans: 2}
+	b.Configure(&p)
+	_ = b.poll(10 * day)
+	_ = b.Snapshot()
+	p = *b.platform
+	p.Description.Definition = "two"
+	b.Configure(&p)
+	b.add(measure.Login, "ann", b.clock.Add(-time.Hour))
+	b.mustPoll(time.Minute)
+	b.want("logins over 1d 1\nlogins over 7d 1\nlogins over 28d 1", "logins")
+}
+
+func TestAPanicInACatchUpShowsNoPartOfIt(t *testing.T) {
+	b := newBench(t, func(d *collector.Description) { d.Step = day })
+	b.mustPoll(0)
+	before := values(b.Snapshot())
+	b.add(measure.Login, "ann", start.Add(time.Hour))
+	p := *b.platform
+	p.Collector = &panicking{forgetful{source: b.source, spans: 2}}
+	b.Configure(&p)
+	func() {
+		defer func() { _ = recover() }()
+		_ = b.poll(10 * day)
+	}()
+	if diff := cmp.Diff(before, values(b.Snapshot())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A panicking collector tells some spans, and then panics.
+type panicking struct{ forgetful }
+
+func (p *panicking) Events(ctx context.Context, from, to time.Time, emit func(collector.Event)) error {
+	err := p.forgetful.Events(ctx, from, to, emit)
+	if err != nil {
+		panic(err)
+	}
+	return nil
 }
