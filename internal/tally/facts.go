@@ -272,6 +272,9 @@ func count(counts map[measure.Kind]map[int64]int64, kind measure.Kind, slot, n i
 func (f *facts) apply(s *span, since map[measure.Kind]time.Time) {
 	to := slotOf(s.to)
 	for kind, start := range since {
+		if f.Through.Before(start) { // what lies between is lost
+			f.Covered[kind] = later(f.Covered[kind], start)
+		}
 		for n := range f.counts[kind] {
 			if n >= slotOf(later(start, s.from)) && n < to {
 				delete(f.counts[kind], n)

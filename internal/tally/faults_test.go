@@ -151,3 +151,31 @@ func (p *panicking) Events(ctx context.Context, from, to time.Time, emit func(co
 	}
 	return nil
 }
+
+func TestAFailedPollAfterAnOutageTakesNothingAway(t *testing.T) {
+	b := newBench(t, func(d *collector.Description) {
+		for i := range d.Events {
+			d.Events[i].Memory = 30 * day
+		}
+	})
+	b.mustPoll(0)
+	before := values(b.Snapshot())
+	covered := b.Snapshot().CoveredSince
+	b.eventsErr = errors.New("gone")
+	_ = b.poll(31 * day)
+	if diff := cmp.Diff(before, values(b.Snapshot())); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(covered, b.Snapshot().CoveredSince); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestNothingIsCoveredBeforeItWasRead(t *testing.T) {
+	b := newBench(t, nil)
+	b.eventsErr = errors.New("gone")
+	_ = b.poll(0)
+	if covered := b.Snapshot().CoveredSince; len(covered) > 0 {
+		t.Error(covered)
+	}
+}

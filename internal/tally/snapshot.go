@@ -72,7 +72,7 @@ func (t *Tally) Snapshot() *Snapshot {
 	f, d := t.live, t.platform.Description
 	s := &Snapshot{CoveredSince: map[measure.Kind]time.Time{}, Expected: map[measure.Ref]time.Time{}}
 	for kind, since := range f.Covered {
-		if t.delivers(kind) {
+		if f.Full && t.delivers(kind) {
 			s.CoveredSince[kind] = since
 		}
 	}

@@ -285,8 +285,8 @@ func (u *update) advance(f *facts, end time.Time) error {
 		from = later(oldest, f.Through.Add(-d.Overlap).Truncate(slot))
 	}
 	for kind, edge := range reachable {
-		if since, ok := f.Covered[kind]; !ok || f.Through.Before(edge) {
-			f.Covered[kind] = later(edge, since)
+		if _, ok := f.Covered[kind]; !ok { // from when its numbers can be expected
+			f.Covered[kind] = edge
 		}
 	}
 	for from.Before(end) {
