@@ -1,6 +1,11 @@
 package tally
 
 import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
 	"context"
 	"errors"
 	"slices"
@@ -158,6 +163,7 @@ func TestAFailedPollAfterAnOutageTakesNothingAway(t *testing.T) {
 			d.Events[i].Memory = 30 * day
 		}
 	})
+	b.platform.MaxAge = 40 * day
 	b.mustPoll(0)
 	before := values(b.Snapshot())
 	covered := b.Snapshot().CoveredSince
@@ -178,4 +184,49 @@ func TestNothingIsCoveredBeforeItWasRead(t *testing.T) {
 	if covered := b.Snapshot().CoveredSince; len(covered) > 0 {
 		t.Error(covered)
 	}
+}
+
+func TestARecountIsOnDiskBeforeItsReason(t *testing.T) {
+	b := newBench(t, nil)
+	b.accounts = []collector.Account{person("ann"), person("test-1")}
+	for _, a := range b.accounts {
+		b.add(measure.Login, a.ID, start.Add(-2*day))
+	}
+	b.mustPoll(0)
+	b.platform.Exclude.Accounts = []*regexp.Regexp{regexp.MustCompile("^test-")}
+	b.reopen()
+	blocked := filepath.Join(b.path, "portal"+freshFile)
+	if err := os.Mkdir(blocked, 0o700); err != nil { // a file can't take its place
+		t.Fatal(err)
+	}
+	b.eventsErr = errors.New("slow")
+	if got := b.poll(time.Hour); !strings.Contains(got, "write state portal.reread: ") {
+		t.Fatal(got)
+	}
+	if err := os.Remove(blocked); err != nil {
+		t.Fatal(err)
+	}
+	b.eventsErr = nil
+	b.reopen()
+	b.mustPoll(time.Hour)
+	b.want("logins over 1d 0\nlogins over 7d 1\nlogins over 28d 1", "logins")
+}
+
+func TestARecountOutlivesAnotherSource(t *testing.T) {
+	b := newBench(t, nil)
+	b.accounts = []collector.Account{person("ann"), person("test-1")}
+	for _, a := range b.accounts {
+		b.add(measure.Login, a.ID, start.Add(-2*day))
+	}
+	b.mustPoll(0)
+	b.platform.Exclude.Accounts = []*regexp.Regexp{regexp.MustCompile("^test-")}
+	b.eventsErr = errors.New("slow")
+	for _, definition := range []string{"one", "two", "one"} {
+		b.description.Definition = definition
+		b.reopen()
+		_ = b.poll(time.Hour)
+	}
+	b.eventsErr = nil
+	b.mustPoll(time.Hour)
+	b.want("logins over 1d 0\nlogins over 7d 1\nlogins over 28d 1", "logins")
 }

@@ -87,6 +87,7 @@ type bench struct {
 	*source
 	*Tally
 	t        *testing.T
+	path     string
 	dir      *storage.Dir
 	platform *config.Platform
 	clock    time.Time
@@ -94,12 +95,13 @@ type bench struct {
 
 func newBench(t *testing.T, change func(*collector.Description)) *bench {
 	t.Helper()
-	dir, err := storage.Open(t.TempDir())
+	path := t.TempDir()
+	dir, err := storage.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = dir.Close() })
-	b := &bench{t: t, dir: dir, clock: start}
+	b := &bench{t: t, path: path, dir: dir, clock: start}
 	b.source = &source{now: func() time.Time { return b.clock }, description: collector.Description{
 		Events: []collector.EventSource{
 			{Kind: measure.Login, Source: "log"}, {Kind: measure.PageView, Source: "log"}, {Kind: measure.PageCreated, Source: "log"},

@@ -68,15 +68,16 @@ func (u *update) fail(part string, err error) {
 	u.report.Errors = append(u.report.Errors, err)
 }
 
-// save makes durable what was taken in.
+// save makes durable what was taken in. What is read anew is on disk before the listing in live that was the reason
+// for it, and goes when live has taken it over: a crash between the two loses nothing.
 func (u *update) save() {
-	err := u.write(u.live)
-	if u.fresh != nil {
-		err = errors.Join(err, u.write(u.fresh))
-	} else {
-		err = errors.Join(err, u.dir.Remove(u.platform.Name+freshFile))
+	if u.fresh == nil {
+		u.report.Storage = errors.Join(u.write(u.live), u.dir.Remove(u.platform.Name+freshFile))
+		return
 	}
-	u.report.Storage = err
+	if u.report.Storage = u.write(u.fresh); u.report.Storage == nil {
+		u.report.Storage = u.write(u.live)
+	}
 }
 
 // write replaces the file of f.
@@ -93,6 +94,9 @@ func (u *update) write(f *facts) error {
 func (u *update) renew() {
 	want := u.newFacts()
 	if u.fresh != nil && (u.fresh.Definition != want.Definition || u.fresh.Counting != want.Counting || u.fresh.isAhead(u.now)) {
+		if u.fresh.Definition == u.live.Definition { // who counts may have been the reason for it, and is not done
+			u.live.Counting = ""
+		}
 		u.fresh = nil
 	}
 	same := u.live.Definition == want.Definition
