@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -205,8 +206,13 @@ func (c *Client) open() error {
 		return &impatient{conn, timeout}, nil
 	}
 	rt, err := config.NewRoundTripperFromConfig(c.config.HTTPClient, "collector", config.WithUserAgent(c.options.UserAgent), config.WithDialContextFunc(dial))
-	if err != nil {
-		return cause.Errorf(cause.Other, "http_client: %w", err)
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &file):
+		return cause.Errorf(cause.Other, "http_client: %w", file)
+	case err != nil:
+		text, _, _ := strings.Cut(err.Error(), ": ") // what follows quotes what stands in place of a certificate
+		return cause.Errorf(cause.Other, "http_client: %s", text)
 	}
 	c.http = &http.Client{
 		Transport: &counted{rt, c.options.OnRequest},

@@ -286,9 +286,11 @@ func TestBrokenConnections(t *testing.T) {
 	closed := "http://" + listener.Addr().String()
 	_ = listener.Close()
 	dir := t.TempDir()
-	ca := filepath.Join(dir, "ca.pem")
-	if err := os.WriteFile(ca, []byte("hunter2"), 0o600); err != nil {
-		t.Fatal(err)
+	ca, block := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "block.pem")
+	for file, content := range map[string]string{ca: "hunter2", block: "-----BEGIN HUNTER2-----\n-----END HUNTER2-----\n"} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	for _, test := range []struct {
@@ -311,6 +313,10 @@ func TestBrokenConnections(t *testing.T) {
 			o.Dir = dir
 			c.HTTPClient.TLSConfig.CAFile = "ca.pem"
 		}, cause.Other, "http_client: unable to use specified CA cert file " + ca},
+		{"no key", secure.URL, func(c *Config, o *Options) {
+			o.Dir = dir
+			c.HTTPClient.TLSConfig.CertFile, c.HTTPClient.TLSConfig.KeyFile = "block.pem", "block.pem"
+		}, cause.Other, "http_client: unable to use specified client cert (file " + block + ") & key (file " + block + ")"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := open(t, test.address, nil, test.change).Get(t.Context(), "", url.Values{"q": {"hunter2"}}, number(new(int)))
