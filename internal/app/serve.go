@@ -201,7 +201,7 @@ func (s *server) pause(paused bool) {
 func (s *server) update() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.paused {
+	if s.paused || s.config == nil { // no config file is in force yet
 		return
 	}
 	now := time.Now()
