@@ -26,7 +26,9 @@ type Report struct {
 func (t *Tally) Update(ctx context.Context, now time.Time) Report {
 	u := &update{Tally: t, ctx: ctx, now: now}
 	u.renew()
-	if err := u.probe(); err != nil {
+	err := u.probe()
+	u.renew() // we may be another account than before
+	if err != nil {
 		u.fail("", err)
 	} else {
 		u.listing()
@@ -89,8 +91,8 @@ func (u *update) write(f *facts) error {
 	return u.dir.Replace(u.platform.Name+file, f.encode)
 }
 
-// renew starts reading anew where the facts at hand can't be continued: the source is another one, or the
-// clock was ahead.
+// renew starts reading anew where the facts at hand can't be continued: the source is another one, others count, or
+// the clock was ahead.
 func (u *update) renew() {
 	want := u.newFacts()
 	if u.fresh != nil && (u.fresh.Definition != want.Definition || u.fresh.Counting != want.Counting || u.fresh.isAhead(u.now)) {
@@ -141,7 +143,9 @@ func (u *update) probe() error {
 		own = u.pseudonym(access.Account)
 	}
 	for _, f := range u.targets() {
-		f.Own = own
+		if f.Own != own {
+			f.Own, f.Counting = own, "" // others count now
+		}
 	}
 	return nil
 }
