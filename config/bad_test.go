@@ -39,6 +39,7 @@ var bad = map[string][]string{
 	"duration-without-unit.yml":         {`3: poll_interval: is not a duration; write a whole number and a unit, such as 90s, 15m, 12h or 7d`},
 	"empty.yml":                         {` is empty; it needs at least platforms`},
 	"escaped-nul.yml":                   {`11: objectives[0].kpis[0].title: has a control character; only line breaks and tabs may be in a text`},
+	"exclude-any-character.yml":         {`3: exclude.accounts[0]: matches every account; narrow it`},
 	"exclude-everybody.yml":             {`3: exclude.accounts[0]: matches every account; narrow it`},
 	"exclude-of-two-lines.yml":          {"5: exclude.accounts[0]: is not a regular expression: missing closing )"},
 	"exclude-no-regular-expression.yml": {"3: exclude.accounts[1]: is not a regular expression: missing closing )"},

@@ -215,7 +215,7 @@ func (l *loader) platform(key string, n *yaml.Node) {
 		return
 	}
 	l.schedule(key, p, k)
-	_, _ = fmt.Fprint(sum, p.PollInterval, p.AccountsInterval, p.Timeout, p.MaxAge, p.Description.Settle, p.Exclude)
+	_, _ = fmt.Fprintf(sum, "%s %s %s %s %s %q", p.PollInterval, p.AccountsInterval, p.Timeout, p.MaxAge, p.Description.Settle, p.Counting())
 	p.Fingerprint = fmt.Sprintf("%x", sum.Sum(nil))
 	l.config.Platforms = append(l.config.Platforms, p)
 }
@@ -354,10 +354,11 @@ func (l *loader) excluded(key string, k excludeKeys, global Exclude) Exclude {
 		switch {
 		case err != nil:
 			l.problem(sub, "is not a regular expression%s", reason(err))
-		case re.MatchString("") && re.MatchString("anybody"):
+		case re.MatchString("a") && re.MatchString("Ж") && re.MatchString("7"):
 			l.problem(sub, "matches every account; narrow it")
+		default:
+			e.Accounts = append(e.Accounts, re)
 		}
-		e.Accounts = append(e.Accounts, re)
 	}
 	return e
 }

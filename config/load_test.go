@@ -3,6 +3,7 @@ package config
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -325,6 +326,56 @@ func TestFingerprint(t *testing.T) {
 		if got := fingerprint(content) == fingerprint(base); got != same {
 			t.Errorf("same fingerprint: %t, want %t, for\n%s", got, same, content)
 		}
+	}
+	if fingerprint(strings.Replace(base, `"^bot-"`, `"^a", "^b"`, 1)) == fingerprint(strings.Replace(base, `"^bot-"`, `"^a ^b"`, 1)) {
+		t.Error("two patterns have the fingerprint of one")
+	}
+}
+
+// Patterns are searched anywhere in a name, and are what they are in every alphabet.
+func TestExclusions(t *testing.T) {
+	for _, tc := range []struct {
+		pattern string
+		matches []string
+		others  []string
+	}{
+		{"^svc-", []string{"svc-backup"}, []string{"Svc-backup", "my svc-backup"}},
+		{"(?i)^svc-", []string{"svc-backup", "SVC-BACKUP", "ſvc-backup"}, []string{"my svc-backup"}},
+		{"bot", []string{"bot", "robot", "bottom"}, []string{"Bot", "rob.ot"}},
+		{`\bbot\b`, []string{"wiki bot", "bot-7"}, []string{"robot"}},
+		{"(?i)^žofie$", []string{"žofie", "ŽOFIE"}, []string{"zofie", "žofie 2"}},
+		{`^\p{Cyrillic}+$`, []string{"Юрий"}, []string{"Yuri", "Юрий 7"}},
+		{"^$", []string{""}, []string{"anybody"}}, // accounts without a name
+	} {
+		c, err := load("f.yml", fmt.Appendf(nil, "exclude: {accounts: ['%s']}\nplatforms: [{name: wiki, type: mediawiki, url: 'https://wiki.example.org'}]\n", tc.pattern), fakeTypes, fakeOptions, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		re := c.Platforms[0].Exclude.Accounts[0]
+		for _, name := range tc.matches {
+			if !re.MatchString(name) {
+				t.Errorf("%s does not match %q", tc.pattern, name)
+			}
+		}
+		for _, name := range tc.others {
+			if re.MatchString(name) {
+				t.Errorf("%s matches %q", tc.pattern, name)
+			}
+		}
+	}
+}
+
+// What decides who counts is told apart whatever the texts are.
+func TestCounting(t *testing.T) {
+	p := func(profile []string, patterns ...string) *Platform {
+		p := &Platform{Description: collector.Description{Accounts: &collector.AccountSource{Profile: profile}}}
+		for _, pattern := range patterns {
+			p.Exclude.Accounts = append(p.Exclude.Accounts, regexp.MustCompile(pattern))
+		}
+		return p
+	}
+	if a, b := p([]string{"fields", "b"}, "a").Counting(), p([]string{"b"}, "a", "fields").Counting(); slices.Equal(a, b) {
+		t.Errorf("a pattern is taken for a field: %q", a)
 	}
 }
 

@@ -52,11 +52,12 @@ type Platform struct {
 func (p *Platform) Counting() []string {
 	parts := []string{strconv.FormatBool(p.Exclude.Guests)}
 	for _, re := range p.Exclude.Accounts {
-		parts = append(parts, re.String())
+		parts = append(parts, "without "+re.String())
 	}
 	if a := p.Description.Accounts; a != nil {
-		parts = append(parts, "fields")
-		parts = append(parts, a.Profile...)
+		for _, field := range a.Profile {
+			parts = append(parts, "with "+field)
+		}
 	}
 	return parts
 }
