@@ -40,6 +40,7 @@ e2e: build ## prove the exporter against real servers; RUN=TestIntranet/SIGKILL 
 	e2e/install.sh
 	@TMPDIR=$$(mktemp -d) && export TMPDIR && trap 'rm -rf "$$TMPDIR" || { sleep 2; rm -rf "$$TMPDIR"; }' EXIT && trap 'exit 1' HUP INT TERM && \
 	INTRANET_TEST_TOOLS=required $(GO) test -count 1 -timeout 20m -v -run '$(RUN)' $(TOOLED) && \
+	INTRANET_TEST_KILLS=200 $(GO) test -count 1 -timeout 20m -parallel 4 -v -run '$(RUN)' . && \
 	$(GO) test -tags e2e -count 1 -timeout 20m -v -run '$(RUN)' ./e2e
 
 clean: ## remove what was built
