@@ -92,6 +92,7 @@ type EventSource struct {
 // An AccountSource says what the listing tells of an account.
 type AccountSource struct {
 	Source     string
+	Nameless   bool // names are not told, so that no exclusion by name works
 	LastLogin  bool
 	LastActive bool
 	Profile    []string // the fields that count, in the order of Account.Filled

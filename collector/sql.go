@@ -214,6 +214,7 @@ func (c *sqlCollector) addAccounts(cfg sqlConfig, wanted []string) error {
 	}
 	c.description.Accounts = &AccountSource{
 		Source:     "accounts",
+		Nameless:   !slices.Contains(columns, "name") && !slices.Contains(columns, "*"),
 		LastLogin:  slices.Contains(columns, "last_login"),
 		LastActive: slices.Contains(columns, "last_active"),
 		Profile:    wanted,

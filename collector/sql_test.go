@@ -242,6 +242,23 @@ func TestSQLProfile(t *testing.T) {
 	}
 }
 
+// TestSQLNames holds when it is known that no names will come.
+func TestSQLNames(t *testing.T) {
+	for query, nameless := range map[string]bool{
+		"SELECT id, login AS name FROM users": false,
+		"SELECT id, login FROM users":         true,
+		"SELECT * FROM kpi.users":             false, // nobody can say
+	} {
+		c, err := newSQL(fromYAML("driver: postgres\ndsn_file: portal.dsn\naccounts: "+query+"\n"), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Describe().Accounts.Nameless; got != nameless {
+			t.Errorf("%s: nameless %t, want %t", query, got, nameless)
+		}
+	}
+}
+
 // TestSQLIDs holds that accounts and events write the same id in the same way, whatever its type.
 func TestSQLIDs(t *testing.T) {
 	for _, test := range []struct{ oid, sent, id string }{

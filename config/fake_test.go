@@ -87,7 +87,7 @@ func newPortal(decode func(any) error, o collector.Options) (collector.Collector
 	if err := decode(&k); err != nil {
 		return nil, err
 	}
-	d := collector.Description{Accounts: &collector.AccountSource{Source: "accounts query", LastLogin: true, Profile: o.Profile}, Step: day}
+	d := collector.Description{Accounts: &collector.AccountSource{Source: "accounts query", Nameless: k.Accounts == "no names", LastLogin: true, Profile: o.Profile}, Step: day}
 	var problems []error
 	if k.DSNFile == "" {
 		problems = append(problems, &collector.KeyError{Key: "dsn_file", Err: errors.New("is missing; write the name of the file that holds the connection string")})

@@ -214,6 +214,9 @@ func (l *loader) platform(key string, n *yaml.Node) {
 		l.problem(key+".profile.fields", "the platform tells %d profile fields, and at most %d can count; name those that should", len(a.Profile), maxFields)
 		return
 	}
+	if a := p.Description.Accounts; a != nil && a.Nameless && len(p.Exclude.Accounts) > 0 {
+		l.warn(key, "the names of its accounts are not told, so that no pattern of exclude.accounts matches any")
+	}
 	l.schedule(key, p, k)
 	_, _ = fmt.Fprintf(sum, "%s %s %s %s %s %q", p.PollInterval, p.AccountsInterval, p.Timeout, p.MaxAge, p.Description.Settle, p.Counting())
 	p.Fingerprint = fmt.Sprintf("%x", sum.Sum(nil))

@@ -365,6 +365,29 @@ func TestExclusions(t *testing.T) {
 	}
 }
 
+func TestPatternsNeedNames(t *testing.T) {
+	const portal = "platforms:\n  - {name: portal, type: sql, driver: postgres, dsn_file: portal.dsn, accounts: no names%s}\n"
+	const want = "f.yml:%d: platforms[0]: the names of its accounts are not told, so that no pattern of exclude.accounts matches any"
+	for content, want := range map[string]string{
+		fmt.Sprintf(portal, "") + "exclude: {accounts: [\"^svc-\"]}\n":                             fmt.Sprintf(want, 2),
+		"\n" + fmt.Sprintf(portal, ", exclude: {accounts: [\"^svc-\"]}"):                           fmt.Sprintf(want, 3),
+		fmt.Sprintf(portal, ", exclude: {guests: false}"):                                          "",
+		strings.Replace(fmt.Sprintf(portal, ", exclude: {accounts: [x]}"), "no names", "names", 1): "",
+	} {
+		c, err := load("f.yml", []byte(content), fakeTypes, fakeOptions, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		for _, p := range c.Warnings {
+			got += p.Error()
+		}
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
 // What decides who counts is told apart whatever the texts are.
 func TestCounting(t *testing.T) {
 	p := func(profile []string, patterns ...string) *Platform {
