@@ -212,6 +212,33 @@ func TestARecountIsOnDiskBeforeItsReason(t *testing.T) {
 	b.want("logins over 1d 0\nlogins over 7d 1\nlogins over 28d 1", "logins")
 }
 
+func TestARereadStaysOnDiskUntilItsPlaceIsTaken(t *testing.T) {
+	b := newBench(t, nil)
+	b.accounts = []collector.Account{person("ann"), person("test-1")}
+	for _, a := range b.accounts {
+		b.add(measure.Login, a.ID, start.Add(-2*day))
+	}
+	b.mustPoll(0)
+	b.platform.Exclude.Accounts = []*regexp.Regexp{regexp.MustCompile("^test-")}
+	b.reopen()
+	b.eventsErr = errors.New("slow")
+	_ = b.poll(time.Hour)
+	b.eventsErr = nil
+	file, aside := filepath.Join(b.path, "portal"+liveFile), filepath.Join(b.path, "aside")
+	if err := errors.Join(os.Rename(file, aside), os.Mkdir(file, 0o700)); err != nil { // a file can't take its place
+		t.Fatal(err)
+	}
+	if got := b.poll(time.Hour); !strings.Contains(got, "write state portal.tally: ") {
+		t.Fatal(got)
+	}
+	if err := errors.Join(os.Remove(file), os.Rename(aside, file)); err != nil {
+		t.Fatal(err)
+	}
+	b.reopen()
+	b.mustPoll(time.Hour)
+	b.want("logins over 1d 0\nlogins over 7d 1\nlogins over 28d 1", "logins")
+}
+
 func TestARecountOutlivesAnotherSource(t *testing.T) {
 	b := newBench(t, nil)
 	b.accounts = []collector.Account{person("ann"), person("test-1")}

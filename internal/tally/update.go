@@ -71,15 +71,19 @@ func (u *update) fail(part string, err error) {
 }
 
 // save makes durable what was taken in. What is read anew is on disk before the listing in live that was the reason
-// for it, and goes when live has taken it over: a crash between the two loses nothing.
+// for it, and goes when live has taken it over: a crash between the two, or a full disk, loses nothing.
 func (u *update) save() {
-	if u.fresh == nil {
-		u.report.Storage = errors.Join(u.write(u.live), u.dir.Remove(u.platform.Name+freshFile))
-		return
+	var err error
+	if u.fresh != nil {
+		err = u.write(u.fresh)
 	}
-	if u.report.Storage = u.write(u.fresh); u.report.Storage == nil {
-		u.report.Storage = u.write(u.live)
+	if err == nil {
+		err = u.write(u.live)
 	}
+	if err == nil && u.fresh == nil {
+		err = u.dir.Remove(u.platform.Name + freshFile)
+	}
+	u.report.Storage = err
 }
 
 // write replaces the file of f.
