@@ -19,9 +19,7 @@ type reference struct {
 	platform *config.Platform
 	memory   known
 	disk     known // what a process that dies leaves behind
-	last     known // what was on disk at the last question, and at the one before
-	before   known
-	halfway  bool // what was read of events is more than what was shown of them
+	halfway  bool  // what was read of events is more than what was shown of them
 	shown    *Snapshot
 
 	now    time.Time // of the present poll
@@ -116,31 +114,42 @@ func (r *reference) newHistory() *history {
 
 func (r *reference) counting() string { return strings.Join(r.platform.Counting(), " ") }
 
-// restart begins again with what is on disk. Where the process died between two writes, the second is not there:
-// what is read anew is written before what is shown, and removed after it.
-func (r *reference) restart(torn bool) {
-	if torn {
-		if r.disk.fresh != nil {
-			r.disk.live, r.disk.health = r.before.live, r.before.health
-		} else {
-			r.disk.fresh = r.before.fresh
-		}
-	}
+// restart begins again with what is on disk.
+func (r *reference) restart() {
 	r.memory = r.disk.clone()
 	if r.memory.live == nil {
 		r.memory.live = r.newHistory()
 	}
 	r.halfway, r.shown = false, nil
-	r.before, r.last = r.disk, r.disk
 }
 
+// save writes all. What is read anew is written before what is shown, and goes after it: if the first can't be done,
+// the second is not either.
 func (r *reference) save() {
-	r.disk = r.memory.clone()
+	if r.memory.fresh == nil {
+		if r.write(r.memory.live) && r.course.blocked != freshFile {
+			r.disk.fresh = nil
+		}
+	} else if r.write(r.memory.fresh) {
+		r.write(r.memory.live)
+	}
+}
+
+// write puts a history on disk, unless its file can't be written.
+func (r *reference) write(h *history) bool {
+	switch {
+	case h == r.memory.live && r.course.blocked != liveFile:
+		r.disk.live, r.disk.health = h.clone(), r.memory.health
+		return true
+	case h == r.memory.fresh && r.course.blocked != freshFile:
+		r.disk.fresh = h.clone()
+		return true
+	}
+	return false
 }
 
 // ask puts a question to the platform, and returns whether it was answered without an error.
 func (r *reference) ask(method string) bool {
-	r.before, r.last = r.last, r.disk
 	a := r.course.ask(method)
 	return a == whole || a == fewer
 }
@@ -163,7 +172,6 @@ func (r *reference) poll(now time.Time, w *world, c *course) bool {
 	}
 	r.forget()
 	r.save()
-	r.before, r.last = r.last, r.disk
 	return ok
 }
 
@@ -371,11 +379,7 @@ func (r *reference) advance(h *history) bool {
 		r.halfway = r.halfway || h == r.memory.live
 		from = to
 		if from.Before(end) {
-			if h == r.memory.live {
-				r.disk.live, r.disk.health = h.clone(), r.memory.health
-			} else {
-				r.disk.fresh = h.clone()
-			}
+			r.write(h)
 		}
 	}
 	h.full = true
@@ -398,7 +402,6 @@ func (r *reference) readings() bool {
 	for _, h := range r.targets() {
 		full = full || r.now.Sub(h.walked) >= r.platform.AccountsInterval || h.walked.After(r.now.Add(day)) || h.walks != walks
 	}
-	r.before, r.last = r.last, r.disk
 	a := r.course.ask("readings")
 	if !r.prove() {
 		return false
