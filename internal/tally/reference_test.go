@@ -19,8 +19,6 @@ type reference struct {
 	platform *config.Platform
 	memory   known
 	disk     known // what a process that dies leaves behind
-	halfway  bool  // what was read of events is more than what was shown of them
-	shown    *Snapshot
 
 	now    time.Time // of the present poll
 	world  *world
@@ -42,6 +40,7 @@ type history struct {
 
 	through time.Time // the data time
 	covered map[measure.Kind]time.Time
+	shown   []Value           // what is shown of events while what was read of them has not reached a T; nil = it has
 	full    bool              // 28 days, or what the platform remembers of them, were read to the end once
 	counted []collector.Event // as they were told last, without those of excluded accounts
 	seen    []collector.Event // whatever was told of whomever
@@ -120,7 +119,6 @@ func (r *reference) restart() {
 	if r.memory.live == nil {
 		r.memory.live = r.newHistory()
 	}
-	r.halfway, r.shown = false, nil
 }
 
 // save writes all. What is read anew is written before what is shown, and goes after it: if the first can't be done,
@@ -159,6 +157,7 @@ func (r *reference) poll(now time.Time, w *world, c *course) bool {
 	r.now, r.world, r.course = now, w, c
 	r.renew()
 	ok := r.prove()
+	r.renew() // another account of ours may be the reason
 	if ok {
 		listed := r.listing()
 		read := r.history()
@@ -203,7 +202,7 @@ func (r *reference) anew() *history {
 	if h.source != l.source {
 		return h
 	}
-	l.through, l.covered, l.full, l.counted, l.seen = time.Time{}, h.covered, false, nil, nil
+	l.through, l.covered, l.full, l.shown, l.counted, l.seen = time.Time{}, h.covered, false, nil, nil, nil
 	return l
 }
 
@@ -223,7 +222,9 @@ func (r *reference) prove() bool {
 		return false
 	}
 	for _, h := range r.targets() {
-		h.own = r.world.own
+		if h.own != r.world.own { // others count
+			h.own, h.counting = r.world.own, ""
+		}
 	}
 	return true
 }
@@ -327,7 +328,7 @@ func (r *reference) history() bool {
 		}
 	}
 	if r.memory.fresh != nil {
-		r.memory.live, r.memory.fresh, r.halfway = r.memory.fresh, nil, false
+		r.memory.live, r.memory.fresh = r.memory.fresh, nil
 	}
 	return true
 }
@@ -361,6 +362,9 @@ func (r *reference) advance(h *history) bool {
 		if !r.ask("events") || !r.prove() {
 			return false
 		}
+		if h == r.memory.live && h.shown == nil && to.Before(end) {
+			h.shown = slices.DeleteFunc(r.snapshot().Values, func(v Value) bool { return v.Basis != measure.Event })
+		}
 		h.counted = slices.DeleteFunc(slices.Clone(h.counted), func(e collector.Event) bool {
 			return !e.At.Before(from) && e.At.Before(to) && !e.At.Before(since[e.Kind])
 		})
@@ -376,16 +380,12 @@ func (r *reference) advance(h *history) bool {
 			}
 		}
 		h.through = later(h.through, to)
-		r.halfway = r.halfway || h == r.memory.live
 		from = to
 		if from.Before(end) {
 			r.write(h)
 		}
 	}
-	h.full = true
-	if h == r.memory.live {
-		r.halfway = false
-	}
+	h.full, h.shown = true, nil
 	return true
 }
 
@@ -431,14 +431,28 @@ func (r *reference) defined(ref measure.Ref) string {
 	return "not any more"
 }
 
-// forget loses whoever is not listed and did nothing within 28 days of the data.
+// forget loses whoever is not listed and did nothing within the 28 days before the oldest data that are shown.
 func (r *reference) forget() {
-	h := r.memory.live
+	r.lose(r.memory.live)
+	if r.memory.fresh != nil {
+		r.lose(r.memory.fresh)
+	}
+}
+
+func (r *reference) lose(h *history) {
 	edge := h.through
 	if !h.listed.IsZero() && h.listed.Before(edge) {
-		edge = later(h.listed, edge.Add(-r.platform.MaxAge))
+		edge = h.listed
 	}
-	edge = edge.Add(-28 * day)
+	shown := r.now.Add(-r.platform.Description.Settle).Truncate(slot).Add(-r.platform.MaxAge)
+	edge = later(edge, shown).Add(-28 * day)
+	if shown.After(h.through) { // nothing of it is shown any more, so less is kept
+		for kind, since := range h.covered {
+			h.covered[kind] = later(since, edge)
+		}
+		h.counted = slices.DeleteFunc(h.counted, func(e collector.Event) bool { return e.At.Before(edge) })
+		h.seen = slices.DeleteFunc(h.seen, func(e collector.Event) bool { return e.At.Before(edge) })
+	}
 	for id, m := range h.people {
 		if m.login.Before(edge) {
 			m.login = time.Time{}
@@ -516,11 +530,11 @@ func (r *reference) snapshot() *Snapshot {
 			}
 		case measure.Event:
 			since := h.since(def)
-			v, ok := r.shown.Value(m.Ref)
+			before := slices.IndexFunc(h.shown, func(v Value) bool { return v.Ref == m.Ref })
 			switch start := h.through.Add(-time.Duration(m.Window)); {
-			case r.halfway && ok && v.Basis == measure.Event:
-				add("", v.Value, v.AsOf)
-			case h.full && !since.IsZero() && !start.Before(since) && !r.halfway:
+			case before >= 0:
+				s.Values = append(s.Values, h.shown[before])
+			case h.full && !since.IsZero() && !start.Before(since) && h.shown == nil:
 				add("", h.count(def, start), h.through)
 			default:
 				if since.IsZero() && r.memory.fresh != nil {
@@ -532,7 +546,6 @@ func (r *reference) snapshot() *Snapshot {
 			}
 		}
 	}
-	r.shown = s
 	return s
 }
 
