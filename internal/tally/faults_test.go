@@ -257,3 +257,20 @@ func TestARecountOutlivesAnotherSource(t *testing.T) {
 	b.mustPoll(time.Hour)
 	b.want("logins over 1d 0\nlogins over 7d 1\nlogins over 28d 1", "logins")
 }
+
+func TestTheOverlapIsRebuiltAsFarAsTheSourceRemembers(t *testing.T) {
+	for name, forgotten := range map[string]bool{"told once more": false, "not told any more": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, func(d *collector.Description) { d.Overlap, d.Events[0].Memory = 4*day, 3*day })
+			b.add(measure.Login, "ann", start.Add(2*day))
+			for range 6 {
+				b.mustPoll(day)
+			}
+			if forgotten {
+				b.events = nil
+			}
+			b.mustPoll(0)
+			b.want("logins over 1d 0\nlogins over 7d 1", "logins")
+		})
+	}
+}
