@@ -22,15 +22,8 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 )
 
-// asExporter makes this test's own program the exporter.
-const asExporter = "INTRANET_TEST_AS_EXPORTER"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asExporter) != "" {
-		main()
-	}
-	m.Run()
-}
+// anyPort is on an address of its own, as other tests take a free port of 127.0.0.1 some time before they use it.
+const anyPort = "127.0.0.2:0"
 
 // An exporter is the program under test, at work on an intranet.
 type exporter struct {
@@ -82,7 +75,7 @@ var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 func (e *exporter) start(t *testing.T) {
 	t.Helper()
 	e.log, e.done = &output{}, make(chan struct{})
-	e.cmd = e.command("--config.file="+filepath.Join(e.dir, "intranet.yml"), "--storage.path="+e.data, "--web.listen-address=127.0.0.1:0", "--web.enable-lifecycle", "--log.level=debug")
+	e.cmd = e.command("--config.file="+filepath.Join(e.dir, "intranet.yml"), "--storage.path="+e.data, "--web.listen-address="+anyPort, "--web.enable-lifecycle", "--log.level=debug")
 	e.cmd.Stdout, e.cmd.Stderr = e.log, e.log
 	if err := e.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -115,7 +108,7 @@ func (e *exporter) until(t *testing.T, what string, condition func() error) {
 	t.Helper()
 	limited, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		err := condition()
@@ -206,6 +199,11 @@ func (s scrape) of(platform string) map[string]float64 {
 	return own
 }
 
+// dataTime is until when the platform's events are counted.
+func (s scrape) dataTime(platform string) time.Time {
+	return time.Unix(int64(s[fmt.Sprintf(`intranet_collector_data_timestamp_seconds{basis="event",platform=%q}`, platform)]), 0)
+}
+
 // check compares a scrape with the truth as of its own data time. What it knows may be older than the last version,
 // and is never older than what was shown before.
 func (e *exporter) check(t *testing.T) {
@@ -213,7 +211,7 @@ func (e *exporter) check(t *testing.T) {
 	s := e.scrape(t)
 	for _, platform := range platforms {
 		got := s.of(platform)
-		end := time.Unix(int64(s[fmt.Sprintf(`intranet_collector_data_timestamp_seconds{basis="event",platform=%q}`, platform)]), 0)
+		end := s.dataTime(platform)
 		known := e.knows(got, platform, end)
 		if before := e.shown[platform]; known.latest(before) != known {
 			t.Errorf("%s: %+v is known, and %+v was before", platform, known, before)
@@ -256,11 +254,13 @@ func (e *exporter) checkKPI(t *testing.T, s scrape) {
 	}
 }
 
+// created is the series that each version changes.
+const created = `intranet_pages_created{window="1d"}`
+
 // knows finds the versions that the numbers are of, each of which adds an account, a login and a page. It looks at
 // none from before those that were shown.
 func (e *exporter) knows(got map[string]float64, platform string, end time.Time) state {
 	known := state{}
-	created := `intranet_pages_created{window="1d"}`
 	before := e.shown[platform]
 	for v := max(1, min(before.accounts, before.events, before.pages)); v <= e.latest(); v++ {
 		truth := e.truth(platform, state{v, v, v}, end)
@@ -286,14 +286,13 @@ func (e *exporter) latest() int {
 // caughtUp waits until the last version is shown, and all of it is right. The wiki's pages come with a walk.
 func (e *exporter) caughtUp(t *testing.T, accounts bool) {
 	t.Helper()
-	want := e.latest()
+	v := e.latest()
 	e.until(t, "caught up", func() error {
 		s := e.scrape(t)
 		for _, platform := range platforms {
-			end := time.Unix(int64(s[fmt.Sprintf(`intranet_collector_data_timestamp_seconds{basis="event",platform=%q}`, platform)]), 0)
-			known := e.knows(s.of(platform), platform, end)
-			if known.events != want || known.pages != want && platform != "wiki" || accounts && known.accounts != want {
-				return fmt.Errorf("%s: %+v is known, want %d", platform, known, want)
+			got, want := s.of(platform), e.truth(platform, state{v, v, v}, s.dataTime(platform))
+			if got[created] != want[created] || got["intranet_pages"] != want["intranet_pages"] && platform != "wiki" || accounts && got["intranet_accounts"] != want["intranet_accounts"] {
+				return fmt.Errorf("%s: got %v, want %v", platform, got, want)
 			}
 		}
 		return nil

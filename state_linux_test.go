@@ -121,7 +121,7 @@ func TestStateThatCanNotBeUsed(t *testing.T) {
 // refuses sees that the exporter ends at once, with code 1 and a message.
 func (e *exporter) refuses(t *testing.T, message string) {
 	t.Helper()
-	out, err := e.command("--storage.path="+e.data, "--web.listen-address=127.0.0.1:0", "--config.file=intranet.yml").CombinedOutput()
+	out, err := e.command("--storage.path="+e.data, "--web.listen-address="+anyPort, "--config.file=intranet.yml").CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !bytes.Contains(out, []byte(message)) {
 		t.Errorf("ended with %v, want code 1 and %q:\n%s", err, message, out)
