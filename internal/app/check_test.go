@@ -159,7 +159,7 @@ func TestCheckAgainst(t *testing.T) {
 		{"another KPI", []string{"name: score", "name: satisfaction", "window: 7d", "window: 28d"}, []string{
 			"KPI pages_created_weekly measures something else: its record begins anew, and limits count after their sustain",
 			"KPI satisfaction is new: its record begins, and limits count after their sustain",
-			"KPI score is gone: its alerts end, and its record is kept for 35 days",
+			"KPI score is gone: its alerts end, and its record is kept for 400 days",
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -68,7 +68,7 @@ func costsOfKPIs(old, now []*config.KPI) []string {
 	}
 	for _, o := range old {
 		if !slices.ContainsFunc(now, func(k *config.KPI) bool { return k.Name == o.Name }) {
-			said = append(said, "KPI "+o.Name+" is gone: its alerts end, and its record is kept for 35 days")
+			said = append(said, "KPI "+o.Name+" is gone: its alerts end, and its record is kept for 400 days")
 		}
 	}
 	return said

@@ -23,7 +23,7 @@ import (
 )
 
 const (
-	demoPast = 35 * 24 * time.Hour // as far back as the record of KPI values reaches
+	demoPast = 35 * 24 * time.Hour // as far back as the record of KPI values has each hour
 	demoStep = 6 * time.Hour
 	demoTick = 10 * time.Second
 )

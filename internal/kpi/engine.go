@@ -17,6 +17,12 @@ const (
 	fewest = 50
 	// skew is how far ahead of the clock a data time is believed.
 	skew = 24 * time.Hour
+	// rounding is how far, as a share of it, a value must be beyond the limit of a drop or rise: 57 % off 100
+	// is not exactly 43 in binary fractions.
+	rounding = 1e-12
+
+	earlier = 28 * 24 * time.Hour // of State.Earlier
+	history = 90 * 24 * time.Hour // of State.History
 )
 
 // An Engine computes the states of all KPIs. It is not safe for concurrent use.
@@ -25,6 +31,7 @@ type Engine struct {
 	kpis    []*config.KPI
 	records map[string]*record // by KPI.Identity
 	changed bool               // since the last Save
+	turned  bool               // since the last Save: a day became past, or is no more
 }
 
 // A Source is what one platform delivers.
@@ -34,28 +41,35 @@ type Source struct {
 }
 
 // Configure sets the KPIs, at load and reload. A KPI keeps its record as long as its identity stays, also
-// when it is taken out and put back within 35 days.
+// when it is retired, or taken out and put back within 400 days.
 func (e *Engine) Configure(kpis []*config.KPI) { e.kpis = kpis }
 
-// Update adds what the platforms tell to the record and returns the states of all KPIs, in the order of
-// the config file. platforms has every platform that a KPI names, whether it has data or not.
+// Update adds what the platforms tell to the record and returns the states of all KPIs that are not retired,
+// in the order of the config file. platforms has every platform that a KPI names, whether it has data or not.
 func (e *Engine) Update(now time.Time, platforms map[string]Source) []State {
-	states := make([]State, len(e.kpis))
+	var states []State
 	configured := make(map[string]bool, len(e.kpis))
-	for i, k := range e.kpis {
+	for _, k := range e.kpis {
 		id := k.Identity()
 		configured[id] = true
-		if e.records[id] == nil {
-			e.records[id] = &record{}
+		if k.Status == config.Retired {
+			continue
 		}
-		var changed bool
-		states[i], changed = update(e.records[id], now, k, platforms[k.Platform])
+		r := e.records[id]
+		if r == nil {
+			r = &record{}
+			e.records[id] = r
+		}
+		before := r.end() / perDay
+		s, changed := update(r, now, k, platforms[k.Platform])
+		states = append(states, s)
 		e.changed = e.changed || changed
+		e.turned = e.turned || r.end()/perDay != before
 	}
 	for id, r := range e.records {
-		if !configured[id] && now.Sub(r.end()) > keep {
+		if !configured[id] && now.Unix()-r.end() > keep {
 			delete(e.records, id)
-			e.changed = true
+			e.changed, e.turned = true, true
 		}
 	}
 	return states
@@ -67,10 +81,10 @@ func update(r *record, now time.Time, k *config.KPI, src Source) (State, bool) {
 	s, at := read(now, k, src)
 	changed := false
 	if s.Known && at.Sub(now) <= skew {
-		if r.end().Sub(now) > skew {
+		if r.end()-now.Unix() > seconds(skew) {
 			*r = record{} // the clock was far ahead; else nothing would count until that day
 		}
-		changed = r.add(at, s.Value, s.Small)
+		changed = r.add(at.Unix(), s.Value, s.Small)
 		if data := s.Data.UTC(); !r.Data.Equal(data) {
 			r.Data, changed = data, true
 		}
@@ -78,6 +92,10 @@ func update(r *record, now time.Time, k *config.KPI, src Source) (State, bool) {
 	if s.Data.IsZero() {
 		s.Data = r.Data
 	}
+	if b, ok := r.earlier(r.end(), earlier); ok {
+		s.Earlier = &b.Value
+	}
+	s.History = r.points(now.Add(-history).Unix())
 	s.Limits = limits(r, k, src.MaxAge)
 	return s, changed
 }
@@ -130,6 +148,9 @@ func read(now time.Time, k *config.KPI, src Source) (s State, at time.Time) {
 // limits judges every limit of a KPI by its record alone, so that verdicts stay while the value is away,
 // and a restart finds them again.
 func limits(r *record, k *config.KPI, maxAge time.Duration) []Limit {
+	if k.Status == config.Context {
+		return nil
+	}
 	var all []Limit
 	for _, t := range []struct {
 		severity string
@@ -138,26 +159,39 @@ func limits(r *record, k *config.KPI, maxAge time.Duration) []Limit {
 		if t.Threshold == nil {
 			continue
 		}
-		for _, side := range []struct {
+		// Of the time between two values the KPI was absent when the first was too old. An absence
+		// of less than an hour is none: it may lie inside a bucket, which does not know it.
+		gap := seconds(maxAge + max(t.Sustain, time.Hour))
+		for _, c := range []struct {
 			condition string
-			at        *float64
+			number    *float64
+			sign      float64 // of the change that number is a share of; 0 = it is the limit itself
 			crossed   func(span, float64) bool
-		}{{"below", t.Below, span.below}, {"above", t.Above, span.above}} {
-			if side.at == nil {
+		}{
+			{"below", t.Below, 0, span.below}, {"above", t.Above, 0, span.above},
+			{"drop", t.Drop, -1, span.below}, {"rise", t.Rise, 1, span.above},
+		} {
+			if c.number == nil {
 				continue
 			}
-			// Of the time between two values the KPI was absent when the first was too old. An absence
-			// of less than an hour is none: it may lie inside a bucket, which does not know it.
-			gap := maxAge + max(t.Sustain, time.Hour)
-			start := r.start(func(s span) bool { return side.crossed(s, *side.at) }, gap)
-			all = append(all, Limit{
-				Severity:  t.severity,
-				Condition: side.condition,
-				At:        *side.at,
-				Threshold: t.Threshold,
-				Breached:  !start.IsZero() && r.end().Sub(start) >= t.Sustain,
-				Start:     start,
-			})
+			limit := func(at int64) (float64, bool) {
+				if c.sign == 0 {
+					return *c.number, true
+				}
+				b, ok := r.earlier(at, t.Against)
+				return b.Value + c.sign**c.number*math.Abs(b.Value), ok && !b.Last.Small
+			}
+			at, known := limit(r.end())
+			l := Limit{Severity: t.severity, Condition: c.condition, At: at, WarmingUp: !known, Threshold: t.Threshold}
+			if k.Status != config.Proposed {
+				start, last := r.run(func(at int64, values span) (bool, bool) {
+					limit, known := limit(at)
+					return c.crossed(values, limit+c.sign*rounding*math.Abs(limit)), known
+				}, gap)
+				l.Start = utc(start)
+				l.Breached = start != 0 && last-start >= seconds(t.Sustain)
+			}
+			all = append(all, l)
 		}
 	}
 	return all

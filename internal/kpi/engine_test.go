@@ -38,6 +38,14 @@ func between(low, high float64, sustain time.Duration) *config.Threshold {
 	return &config.Threshold{Below: &low, Above: &high, Sustain: sustain, Action: "Look into it."}
 }
 
+func drop(share float64, against, sustain time.Duration) *config.Threshold {
+	return &config.Threshold{Drop: &share, Against: against, Sustain: sustain, Action: "Ask what has gone."}
+}
+
+func rise(share float64, against, sustain time.Duration) *config.Threshold {
+	return &config.Threshold{Rise: &share, Against: against, Sustain: sustain, Action: "Ask what has come."}
+}
+
 // weekly is a KPI without a denominator, and ratio is one with.
 func weekly(warning *config.Threshold) *config.KPI {
 	return &config.KPI{Name: "pages_weekly", Platform: "wiki", Measure: created, Unit: "pages", Warning: warning}
@@ -78,9 +86,9 @@ func wantLimit(t *testing.T, what string, got Limit, start time.Time, breached b
 	}
 }
 
-// Each threshold is fed good values for a day, then bad ones each hour for eight.
+// Each threshold is fed good values for 36 days, then bad ones each hour for 30.
 func TestVerdict(t *testing.T) {
-	for _, sustain := range []time.Duration{0, day, 3 * day, 7 * day} {
+	for _, sustain := range []time.Duration{0, day, 3 * day, 7 * day, 28 * day} {
 		for _, tt := range []struct {
 			name      string
 			threshold *config.Threshold
@@ -99,21 +107,43 @@ func TestVerdict(t *testing.T) {
 			{name: "below the range", threshold: between(10, 20, sustain), good: 10, bad: 9, condition: "below"},
 			{name: "above the range", threshold: between(10, 20, sustain), good: 20, bad: 21, condition: "above"},
 			{name: "within the range", threshold: between(10, 20, sustain), good: 10, bad: 20, condition: "above", never: true},
+			{name: "dropped by one more, 7d", threshold: drop(0.57, 7*day, sustain), good: 100, bad: 42, condition: "drop"},
+			{name: "dropped to the limit, 7d", threshold: drop(0.57, 7*day, sustain), good: 100, bad: 43, condition: "drop", never: true},
+			{name: "risen, 7d", threshold: drop(0.57, 7*day, sustain), good: 100, bad: 1000, condition: "drop", never: true},
+			{name: "dropped by one more, 28d", threshold: drop(0.7, 28*day, sustain), good: 90, bad: 26, condition: "drop"},
+			{name: "dropped to the limit, 28d", threshold: drop(0.7, 28*day, sustain), good: 90, bad: 27, condition: "drop", never: true},
+			{name: "risen by one more, 7d", threshold: rise(0.14, 7*day, sustain), good: 50, bad: 58, condition: "rise"},
+			{name: "risen to the limit, 7d", threshold: rise(0.14, 7*day, sustain), good: 50, bad: 57, condition: "rise", never: true},
+			{name: "dropped, 7d", threshold: rise(0.14, 7*day, sustain), good: 50, bad: 5, condition: "rise", never: true},
+			{name: "risen by one more, 28d", threshold: rise(1, 28*day, sustain), good: 50, bad: 101, condition: "rise"},
+			{name: "risen to the limit, 28d", threshold: rise(1, 28*day, sustain), good: 50, bad: 100, condition: "rise", never: true},
+			{name: "dropped from below nothing", threshold: drop(0.25, 28*day, sustain), good: -20, bad: -26, condition: "drop"},
+			{name: "as it was, below nothing", threshold: drop(0.25, 28*day, sustain), good: -20, bad: -25, condition: "drop", never: true},
+			{name: "risen from below nothing", threshold: rise(0.25, 28*day, sustain), good: -20, bad: -14, condition: "rise"},
+			{name: "risen from nothing", threshold: rise(9, 28*day, sustain), good: 0, bad: 1, condition: "rise"},
+			{name: "still nothing", threshold: rise(9, 28*day, sustain), good: 0, bad: 0, condition: "rise", never: true},
 		} {
 			t.Run(fmt.Sprintf("%s for %s", tt.name, sustain), func(t *testing.T) {
 				e := open(t, nil, weekly(tt.threshold))
-				crossed := t0.Add(day)
-				for at := t0; at.Before(t0.Add(9 * day)); at = at.Add(time.Hour) {
-					v, start := tt.good, time.Time{}
-					if !at.Before(crossed) {
-						v = tt.bad
-						if !tt.never {
-							start = crossed
-						}
+				crossed := t0.Add(36 * day)
+				for at := t0; at.Before(crossed); at = at.Add(6 * time.Hour) {
+					for _, l := range e.Update(at, wiki(value(created, tt.good, at)))[0].Limits {
+						wantLimit(t, at.String(), l, time.Time{}, false)
+					}
+				}
+				// What stays where it fell or rose to is normal again when all that it is compared with is as low or high.
+				over := crossed.Add(365 * day)
+				if against := tt.threshold.Against; against > 0 {
+					over = crossed.Add(against + day).Truncate(day)
+				}
+				for at := crossed; at.Before(crossed.Add(30 * day)); at = at.Add(time.Hour) {
+					start := crossed
+					if tt.never || !at.Before(over) {
+						start = time.Time{}
 					}
 					breached := !start.IsZero() && !at.Before(crossed.Add(sustain))
 					found := false
-					for _, l := range e.Update(at, wiki(value(created, v, at)))[0].Limits {
+					for _, l := range e.Update(at, wiki(value(created, tt.bad, at)))[0].Limits {
 						if l.Condition == tt.condition {
 							found = true
 							wantLimit(t, at.String(), l, start, breached)
@@ -132,22 +162,123 @@ func TestVerdict(t *testing.T) {
 
 func TestLimitsOrderAndText(t *testing.T) {
 	k := weekly(between(10, 90, 3*day))
+	k.Warning.Drop, k.Warning.Rise, k.Warning.Against = new(0.3), new(0.5), 7*day
 	k.Critical = between(5, 95, 0)
-	states := open(t, nil, ratio(nil), k).Update(t0, wiki(value(created, 4, t0)))
+	e := open(t, nil, ratio(nil), k)
+	e.Update(t0.Add(-8*day), wiki(value(created, 10, t0.Add(-8*day))))
+	states := e.Update(t0, wiki(value(created, 4, t0)))
 	want := []State{
 		{KPI: states[0].KPI},
-		{KPI: k, Known: true, Value: 4, Data: t0, Limits: []Limit{
-			{Severity: "warning", Condition: "below", At: 10, Threshold: k.Warning, Start: t0},
-			{Severity: "warning", Condition: "above", At: 90, Threshold: k.Warning},
-			{Severity: "critical", Condition: "below", At: 5, Threshold: k.Critical, Breached: true, Start: t0},
-			{Severity: "critical", Condition: "above", At: 95, Threshold: k.Critical},
-		}},
+		{
+			KPI: k, Known: true, Value: 4, Data: t0,
+			History: []Point{{At: t0.Add(-8 * day), Value: 10}, {At: t0, Value: 4}},
+			Limits: []Limit{
+				{Severity: "warning", Condition: "below", At: 10, Threshold: k.Warning, Start: t0},
+				{Severity: "warning", Condition: "above", At: 90, Threshold: k.Warning},
+				{Severity: "warning", Condition: "drop", At: 7, Threshold: k.Warning, Start: t0},
+				{Severity: "warning", Condition: "rise", At: 15, Threshold: k.Warning},
+				{Severity: "critical", Condition: "below", At: 5, Threshold: k.Critical, Breached: true, Start: t0},
+				{Severity: "critical", Condition: "above", At: 95, Threshold: k.Critical},
+			},
+		},
 	}
 	if diff := cmp.Diff(want, states); diff != "" {
 		t.Error(diff)
 	}
 	if states[0].KPI.Name != "monthly_active" {
 		t.Errorf("first KPI is %s", states[0].KPI.Name)
+	}
+}
+
+// Only an active KPI is judged. Whatever becomes active is judged over its whole record, and nothing is
+// recorded of a retired one.
+func TestStatus(t *testing.T) {
+	k := *weekly(below(25, day))
+	k.Critical = drop(0.5, 28*day, 0)
+	e := open(t, nil)
+	at := t0
+	for _, tt := range []struct {
+		status config.Status
+		value  float64
+		limits []Limit
+		points int
+	}{
+		{config.Proposed, 20, []Limit{{Severity: "warning", Condition: "below", At: 25}, {Severity: "critical", Condition: "drop", WarmingUp: true}}, 1},
+		{config.Context, 19, nil, 2},
+		{config.Retired, 30, nil, 0},
+		{config.Active, 18, []Limit{{Severity: "warning", Condition: "below", At: 25, Start: t0, Breached: true}, {Severity: "critical", Condition: "drop", WarmingUp: true}}, 3},
+		{config.Proposed, 17, []Limit{{Severity: "warning", Condition: "below", At: 25}, {Severity: "critical", Condition: "drop", WarmingUp: true}}, 4},
+	} {
+		k := k
+		k.Status = tt.status
+		e.Configure([]*config.KPI{&k})
+		states := e.Update(at, wiki(value(created, tt.value, at)))
+		if tt.status == config.Retired {
+			if len(states) > 0 {
+				t.Errorf("retired: %+v", states)
+			}
+		} else {
+			for i := range tt.limits {
+				tt.limits[i].Threshold = k.Warning
+			}
+			if len(tt.limits) > 0 {
+				tt.limits[1].Threshold = k.Critical
+			}
+			if diff := cmp.Diff(tt.limits, states[0].Limits); diff != "" {
+				t.Errorf("%s: %s", tt.status, diff)
+			}
+			if s := states[0]; !s.Known || s.Value != tt.value || len(s.History) != tt.points {
+				t.Errorf("%s: %+v", tt.status, s)
+			}
+		}
+		at = at.Add(day)
+	}
+}
+
+// A retired KPI that is still in the file keeps its record for ever.
+func TestRetiredKeepsItsRecord(t *testing.T) {
+	k := weekly(below(25, 0))
+	e := open(t, nil, k)
+	see(e, t0, 20)
+	retired := *k
+	retired.Status = config.Retired
+	e.Configure([]*config.KPI{&retired})
+	e.Update(t0.Add(500*day), wiki())
+	e.Configure([]*config.KPI{k})
+	wantLimit(t, "active again", e.Update(t0.Add(500*day), wiki())[0].Limits[0], t0, true)
+}
+
+func TestEarlierAndHistory(t *testing.T) {
+	e := open(t, nil, ratio(nil))
+	var s State
+	for n := range 24 * 100 { // each hour 1 more, of so few that nothing would be judged
+		at := t0.Add(time.Duration(n) * time.Hour)
+		s = e.Update(at, wiki(value(active, float64(n), at), value(accounts, 1, at)))[0]
+		if n == 28*24+14 && s.Earlier != nil { // 23:00 on the day before there is a value of the day before
+			t.Errorf("at %s: earlier %v", at, *s.Earlier)
+		}
+		if n == 28*24+15 && (s.Earlier == nil || *s.Earlier != 14) {
+			t.Errorf("at %s: earlier %v", at, s.Earlier)
+		}
+	}
+	last := t0.Add((24*100 - 1) * time.Hour) // 8:00
+	if want := float64(24*100 - 1 - 9 - 28*24); s.Earlier == nil || *s.Earlier != want {
+		t.Errorf("earlier %v, want %v", s.Earlier, want)
+	}
+	if n := len(s.History); n != 91 || !s.History[90].At.Equal(last) || s.History[90].Value != 24*100-1 {
+		t.Fatalf("%d points, the last %v", n, s.History[n-1])
+	}
+	for i, p := range s.History[:90] {
+		at := last.Truncate(day).Add(time.Duration(i-89)*day - time.Hour)
+		if !p.At.Equal(at) || p.Value != at.Sub(t0).Hours() {
+			t.Errorf("point %d: %v", i, p)
+		}
+	}
+	if s := e.Update(last.Add(89*day), wiki())[0]; len(s.History) != 2 || s.Known || s.Earlier == nil {
+		t.Errorf("89 days without data: %+v", s)
+	}
+	if s := e.Update(last.Add(91*day), wiki())[0]; s.History != nil {
+		t.Errorf("91 days without data: %v", s.History)
 	}
 }
 
@@ -181,6 +312,13 @@ func TestValue(t *testing.T) {
 				got.Value, got.Numerator, got.Denominator, got.Small = 0, 0, 0, false
 			}
 			tt.want.KPI = tt.kpi
+			if got.Known {
+				at := now // of the measure, whatever it is divided by
+				if tt.kpi.Per == nil {
+					at = got.Data
+				}
+				tt.want.History = []Point{{At: at, Value: got.Value}}
+			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -377,8 +515,8 @@ func TestTakenOutAndPutBack(t *testing.T) {
 		away time.Duration
 		want time.Time
 	}{
-		{keep, t0},
-		{keep + time.Second, time.Time{}},
+		{400 * day, t0},
+		{400*day + time.Second, time.Time{}},
 	} {
 		k := weekly(below(25, 0))
 		e := open(t, nil, k)
@@ -427,18 +565,58 @@ func TestDaylightSaving(t *testing.T) {
 	}
 }
 
-func TestRetention(t *testing.T) {
-	e := open(t, nil, weekly(below(25, 28*day)))
-	for n := range 24 * 50 {
-		at := t0.Add(time.Duration(n) * time.Hour)
-		start := t0
-		if at.Sub(t0) > keep {
-			start = at.Add(-keep)
-		}
-		wantLimit(t, at.String(), see(e, at, 20), start, n >= 24*28)
+// A start stands for as long as the record reaches back. From 35 days on it is known to the day only: where
+// the day has good values too, it moves to its end.
+func TestLongRun(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		good int // hours before the first bad value
+	}{
+		{"bad from the beginning", 0},
+		{"good in the morning", 3},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := open(t, nil, weekly(below(25, 28*day)))
+			for n := range 24 * 450 {
+				at, v := t0.Add(time.Duration(n)*time.Hour), 20.0
+				crossed := t0.Add(time.Duration(tt.good) * time.Hour)
+				start := crossed
+				switch midnight := at.Truncate(day); {
+				case n < tt.good:
+					v, start = 30, time.Time{}
+				case midnight.Sub(t0.Add(-9*time.Hour)) >= 401*day:
+					start = midnight.Add(-400 * day)
+				case midnight.Sub(t0.Add(-9*time.Hour)) >= 36*day && tt.good > 0:
+					start = t0.Truncate(day).Add(23 * time.Hour)
+				}
+				wantLimit(t, at.String(), see(e, at, v), start, n >= tt.good && at.Sub(crossed) >= 28*day)
+			}
+			if n := len(e.records[e.kpis[0].Identity()].Buckets); n < 365+35*24 || n > 366+36*24 {
+				t.Errorf("%d buckets", n)
+			}
+		})
 	}
-	if n := len(e.records[e.kpis[0].Identity()].Buckets); n != 35*24+1 {
-		t.Errorf("%d buckets", n)
+}
+
+// A gap in the middle of a day is none the less one when the hours of the day are joined.
+func TestGapInAnOldDay(t *testing.T) {
+	e := open(t, nil, weekly(below(25, 0)))
+	back := t0.Add(2*day + 3*time.Hour)
+	for n := range 24 * 40 {
+		at := t0.Add(time.Duration(n) * time.Hour)
+		if at.Before(back) && at.After(back.Add(-5*time.Hour)) {
+			continue
+		}
+		start := t0
+		switch {
+		case at.Truncate(day).Sub(back) > 35*day:
+			start = back.Truncate(day).Add(23 * time.Hour)
+		case !at.Before(back):
+			start = back
+		}
+		source := wiki(value(created, 20, at))["wiki"]
+		source.MaxAge = time.Hour
+		wantLimit(t, at.String(), e.Update(at, map[string]Source{"wiki": source})[0].Limits[0], start, true)
 	}
 }
 
@@ -521,7 +699,7 @@ func TestSave(t *testing.T) {
 		if err := e.Save(); err != nil {
 			t.Fatal(err)
 		}
-		after, _ := os.Stat(filepath.Join(path, file)) // replaced whole, so another file after each write
+		after, _ := os.Stat(filepath.Join(path, newestFile)) // replaced whole, so another file after each write
 		if written := after != nil && !os.SameFile(before, after); written != tt.written {
 			t.Errorf("%s: written %t", tt.name, written)
 		}
@@ -533,13 +711,13 @@ func TestSaveFails(t *testing.T) {
 	dir, path := openDir(t)
 	e := open(t, dir, weekly(nil))
 	e.Update(t0, wiki(value(created, 20, t0)))
-	if err := os.Mkdir(filepath.Join(path, file), 0o700); err != nil {
+	if err := os.Mkdir(filepath.Join(path, newestFile), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Save(); err == nil {
 		t.Fatal("no error")
 	}
-	if err := os.Remove(filepath.Join(path, file)); err != nil {
+	if err := os.Remove(filepath.Join(path, newestFile)); err != nil {
 		t.Fatal(err)
 	}
 	if err := e.Save(); err != nil { // what was not written is still to be written

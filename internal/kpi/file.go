@@ -2,119 +2,166 @@ package kpi
 
 import (
 	"bytes"
-	"encoding/json"
+	"compress/gzip"
+	"encoding/gob"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"io/fs"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/storage"
 )
 
-// The file is one line of header, which has the format's version and a checksum of the rest, and the
-// records as JSON.
+// The record is kept in two files: each poll changes the newest day of it, and only midnight what came before.
+// Both are one line of header with the format's version, and the records as gob, in gzip, which has the checksum.
 const (
-	file    = "kpi.state"
-	version = 1
-	header  = "intranet_exporter KPI record, format %d, crc32 %08x\n"
+	newestFile = "kpi.state"
+	pastFile   = "kpi.past"
+	version    = 2
+	header     = "intranet_exporter KPI record, format %d"
 )
 
-// Open reads the record that an earlier process left in dir; none is fine. A file that can't be used is
+// An entry is what a file has of one record.
+type entry struct {
+	KPI     string
+	Data    time.Time
+	Buckets []bucket
+}
+
+// Open reads the record that an earlier process left in dir; none is fine. If a file can't be used both are
 // renamed, the record starts anew, and the warning says so.
 func Open(dir *storage.Dir) (e *Engine, warning string, err error) {
 	e = &Engine{dir: dir, records: map[string]*record{}}
-	var data []byte
-	err = dir.Read(file, func(r io.Reader) (err error) {
-		data, err = io.ReadAll(r)
-		return err
-	})
-	if errors.Is(err, fs.ErrNotExist) {
+	var unusable error
+	var there, missing []string
+	for _, file := range []string{pastFile, newestFile} { // in the order of time
+		var data []byte
+		err := dir.Read(file, func(r io.Reader) (err error) {
+			data, err = io.ReadAll(r)
+			return err
+		})
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing = append(missing, file)
+		case err != nil:
+			return nil, "", err
+		default:
+			there = append(there, file)
+			if err := decode(data, e.records); err != nil {
+				unusable = fmt.Errorf("%s: %w", file, err)
+			}
+		}
+	}
+	if unusable == nil && len(there) > 0 && len(missing) > 0 {
+		unusable = fmt.Errorf("%s: it is missing", missing[0])
+	}
+	if unusable == nil {
 		return e, "", nil
 	}
-	if err != nil {
-		return nil, "", err
-	}
-	records, unusable := decode(data)
-	if unusable != nil {
-		aside, err := dir.SetAside(file)
-		if err != nil {
+	for i, file := range there {
+		if there[i], err = dir.SetAside(file); err != nil {
 			return nil, "", fmt.Errorf("set aside a file that can't be used: %w", err)
 		}
-		return e, fmt.Sprintf("%s: %s; it is %s now, and the record of KPI values starts anew, so that thresholds are crossed later than they would have been", file, unusable, aside), nil
 	}
-	e.records = records
-	return e, "", nil
+	e.records = map[string]*record{}
+	return e, fmt.Sprintf("%s; set aside as %s, and the record of KPI values starts anew, so that thresholds are crossed later than they would have been", unusable, strings.Join(there, " and ")), nil
 }
 
-// Save writes the record if it has changed. What is not saved is lost with the process, so save before
+// Save writes what has changed of the record. What is not saved is lost with the process, so save before
 // anybody sees the states.
 func (e *Engine) Save() error {
-	if !e.changed {
-		return nil
+	// The past comes first: a crash between the two leaves a day in both, which reading puts right.
+	if e.turned {
+		if err := e.write(pastFile, func(r *record) []bucket { past, _ := r.split(); return past }); err != nil {
+			return err
+		}
+		e.turned = false
 	}
-	data, err := encode(e.records)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", file, err)
+	if e.changed {
+		if err := e.write(newestFile, func(r *record) []bucket { _, newest := r.split(); return newest }); err != nil {
+			return err
+		}
+		e.changed = false
 	}
-	if err := e.dir.Replace(file, func(w io.Writer) error { _, err := w.Write(data); return err }); err != nil {
-		return err
-	}
-	e.changed = false
 	return nil
 }
 
-func encode(records map[string]*record) ([]byte, error) {
-	body, err := json.Marshal(records)
-	if err != nil {
-		return nil, err
-	}
-	return append([]byte(sealing(body)), body...), nil
+func (e *Engine) write(file string, part func(*record) []bucket) error {
+	return e.dir.Replace(file, func(w io.Writer) error { return encode(w, e.records, part) })
 }
 
-// sealing is the header of a file with this content.
-func sealing(body []byte) string { return fmt.Sprintf(header, version, crc32.ChecksumIEEE(body)) }
-
-// decode returns all records or none.
-func decode(data []byte) (map[string]*record, error) {
-	head, body, _ := bytes.Cut(data, []byte("\n"))
-	var format int
-	var sum uint32
-	if _, err := fmt.Sscanf(string(head)+"\n", header, &format, &sum); err != nil {
-		return nil, errors.New("it does not begin like a KPI record")
+func encode(w io.Writer, records map[string]*record, part func(*record) []bucket) error {
+	if _, err := fmt.Fprintf(w, header+"\n", version); err != nil {
+		return err
 	}
-	if format != version {
-		return nil, fmt.Errorf("it has format %d, this version of the exporter reads %d", format, version)
+	zip, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	if err != nil {
+		return err
 	}
-	if string(head)+"\n" != sealing(body) {
-		return nil, errors.New("its checksum is wrong")
-	}
-	records := map[string]*record{}
-	if err := json.Unmarshal(body, &records); err != nil {
-		return nil, fmt.Errorf("its content can't be read: %w", err)
-	}
-	for _, r := range records {
-		if !r.valid() {
-			return nil, errors.New("its content is out of order")
+	out := gob.NewEncoder(zip)
+	for _, id := range slices.Sorted(maps.Keys(records)) {
+		r := records[id]
+		if buckets := part(r); len(buckets) > 0 {
+			if err := out.Encode(entry{KPI: id, Data: r.Data, Buckets: buckets}); err != nil {
+				return err
+			}
 		}
 	}
-	if records == nil { // the content is null
-		return nil, errors.New("its content is missing")
-	}
-	return records, nil
+	return zip.Close()
 }
 
-// valid tells whether add could have made the record.
-func (r *record) valid() bool {
-	if r == nil {
-		return false
+// decode puts the content of a file behind what is in the records already. After an error they are half done.
+func decode(data []byte, records map[string]*record) error {
+	head, body, _ := bytes.Cut(data, []byte("\n"))
+	var format int
+	if _, err := fmt.Sscanf(string(head), header, &format); err != nil {
+		return errors.New("it does not begin like a KPI record")
 	}
-	for i, b := range r.Buckets {
+	if format != version {
+		return fmt.Errorf("it has format %d, this version of the exporter reads %d", format, version)
+	}
+	zip, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("its content can't be read: %w", err)
+	}
+	content, err := io.ReadAll(zip) // to the checksum, which gob might not ask for
+	if err != nil {
+		return fmt.Errorf("its content can't be read: %w", err)
+	}
+	in := gob.NewDecoder(bytes.NewReader(content))
+	for {
+		var e entry
+		switch err := in.Decode(&e); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("its content can't be read: %w", err)
+		case !valid(e.Buckets):
+			return errors.New("its content is out of order")
+		}
+		r := records[e.KPI]
+		if r == nil {
+			r = &record{}
+			records[e.KPI] = r
+		}
+		after := r.end() // else the other file has it too
+		r.Buckets = append(r.Buckets, slices.DeleteFunc(e.Buckets, func(b bucket) bool { return b.From <= after })...)
+		r.Data = e.Data
+	}
+}
+
+// valid tells whether add and age could have made the buckets.
+func valid(buckets []bucket) bool {
+	for i, b := range buckets {
 		switch {
-		case b.To.Before(b.From), b.To.Sub(b.From) >= time.Hour,
+		case b.From <= 0, b.To < b.From, b.To/perDay != b.From/perDay, b.Gap < 0, b.Gap > b.To-b.From,
 			b.Last.Min > b.Last.Max, b.Last.Min < b.All.Min, b.Last.Max > b.All.Max,
-			i > 0 && !b.From.After(r.Buckets[i-1].To):
+			b.Value < b.Last.Min, b.Value > b.Last.Max,
+			i > 0 && b.From <= buckets[i-1].To:
 			return false
 		}
 	}

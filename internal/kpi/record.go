@@ -1,35 +1,43 @@
 package kpi
 
 import (
-	"slices"
+	"sort"
 	"time"
 )
 
-// keep is how far a record reaches back: the longest sustain, 28 days, and a week.
-const keep = 35 * 24 * time.Hour
+// Inside a record a time is in Unix seconds: a day of it is 24 hours and begins at midnight UTC, whatever
+// the time zone of the config file is, or becomes.
+const (
+	perHour = 60 * 60
+	perDay  = 24 * perHour
 
-// A record is the history of one KPI's value: one bucket for each hour of data time in which it was
-// known. All verdicts follow from it, for whatever limits are configured today.
+	hourly = 35 * perDay  // has an entry for each hour: the longest sustain, 28 days, and a week
+	keep   = 400 * perDay // how far a record reaches back: a year, and time to look at it
+)
+
+// A record is the history of one KPI's value: one bucket for each hour of data time in which it was known,
+// and from 35 days back one for each day. All verdicts follow from it, for whatever limits are configured today.
 type record struct {
-	Data    time.Time `json:"data"` // oldest data time of the sources of the last known value
-	Buckets []bucket  `json:"buckets"`
+	Data    time.Time // oldest data time of the sources of the last known value
+	Buckets []bucket
 }
 
-// A bucket is one hour. It knows the extremes and not the values in between, so where only a part of the
-// hour was on the wrong side of a limit, the wrong stretch is taken to begin with the hour's last value:
-// up to an hour late, never early. Later values never change what a closed hour says.
+// A bucket is an hour or a day. It knows the extremes and not the values in between, so where only a part of
+// it was on the wrong side of a limit, the wrong stretch is taken to begin with its last value: an hour or a
+// day late, never early. Later values never change what a closed hour says.
 type bucket struct {
-	From time.Time `json:"from"` // data time of its first value
-	To   time.Time `json:"to"`   // data time of its last value
-	All  span      `json:"all"`
-	Last span      `json:"last"` // of the values at To: several, where only the denominator moved
+	From  int64 // data time of its first value
+	To    int64 // data time of its last value
+	Gap   int64 // of a day: the longest time between two of its hours
+	Value float64
+	All   span
+	Last  span // of the values at To: several, where only the denominator moved; Value is the newest
 }
 
 // A span holds the extremes of some values.
 type span struct {
-	Min   float64 `json:"min"`
-	Max   float64 `json:"max"`
-	Small bool    `json:"small,omitzero"` // one of them is a ratio over too few
+	Min, Max float64
+	Small    bool // one of them is a ratio over too few
 }
 
 func (s span) join(o span) span {
@@ -41,50 +49,131 @@ func (s span) join(o span) span {
 func (s span) below(limit float64) bool { return !s.Small && s.Max < limit }
 func (s span) above(limit float64) bool { return !s.Small && s.Min > limit }
 
+// join puts a later bucket behind this one.
+func (b bucket) join(o bucket) bucket {
+	gap := max(b.Gap, o.Gap, o.From-b.To)
+	return bucket{From: b.From, To: o.To, Gap: gap, Value: o.Value, All: b.All.join(o.All), Last: o.Last}
+}
+
 // end is the data time of the last value, zero = none.
-func (r *record) end() time.Time {
+func (r *record) end() int64 {
 	if len(r.Buckets) == 0 {
-		return time.Time{}
+		return 0
 	}
 	return r.Buckets[len(r.Buckets)-1].To
 }
 
 // add takes in a value and tells whether that changed anything. A data time that goes back is ignored.
 // One that stands still adds no time, but a value that was on the right side counts as known.
-func (r *record) add(at time.Time, value float64, small bool) bool {
-	at = at.UTC()
+func (r *record) add(at int64, value float64, small bool) bool {
 	v := span{Min: value, Max: value, Small: small}
 	end := r.end()
 	switch {
-	case at.Before(end):
+	case at < end:
 		return false
-	case len(r.Buckets) == 0 || !at.Truncate(time.Hour).Equal(end.Truncate(time.Hour)):
-		r.Buckets = append(r.Buckets, bucket{From: at, To: at, All: v, Last: v})
-		r.Buckets = slices.DeleteFunc(r.Buckets, func(b bucket) bool { return at.Sub(b.To) > keep })
+	case at/perHour != end/perHour:
+		r.Buckets = append(r.Buckets, bucket{From: at, To: at, Value: value, All: v, Last: v})
+		if at/perDay != end/perDay {
+			r.age(at)
+		}
 		return true
 	}
 	b := &r.Buckets[len(r.Buckets)-1]
 	before := *b
-	if at.Equal(b.To) {
+	if at == b.To {
 		v = v.join(b.Last)
 	}
-	b.To, b.Last, b.All = at, v, b.All.join(v)
+	b.To, b.Value, b.Last, b.All = at, value, v, b.All.join(v)
 	return *b != before
 }
 
-// start is the first data time since which every known value is wrong, zero if the last one is not.
-// Two neighbours further apart than gap, which is at least an hour, do not belong together.
-func (r *record) start(wrong func(span) bool, gap time.Duration) time.Time {
-	var start time.Time
-	for _, b := range slices.Backward(r.Buckets) {
-		if !wrong(b.Last) || !start.IsZero() && start.Sub(b.To) > gap {
+// age joins hours that are old enough into days, and forgets what is older than a record reaches back.
+func (r *record) age(at int64) {
+	today := at - at%perDay
+	kept := r.Buckets[:0]
+	for _, b := range r.Buckets {
+		last := len(kept) - 1
+		switch {
+		case b.To < today-keep:
+		case last >= 0 && b.To < today-hourly && b.To/perDay == kept[last].To/perDay:
+			kept[last] = kept[last].join(b)
+		default:
+			kept = append(kept, b)
+		}
+	}
+	r.Buckets = kept
+}
+
+// split parts the newest day from the days before it, which don't change any more.
+func (r *record) split() (past, newest []bucket) {
+	today := r.end() - r.end()%perDay
+	i := sort.Search(len(r.Buckets), func(i int) bool { return r.Buckets[i].To >= today })
+	return r.Buckets[:i], r.Buckets[i:]
+}
+
+// earlier returns the bucket whose last value is what the values of the day of at are compared with: the one
+// that stood when this day began, so much earlier. There is none if it would be more than a day old then. It is
+// the same for the whole day, and stays the same when hours become days.
+func (r *record) earlier(at int64, ago time.Duration) (b bucket, ok bool) {
+	midnight := at - at%perDay - seconds(ago)
+	i := sort.Search(len(r.Buckets), func(i int) bool { return r.Buckets[i].To >= midnight })
+	if i == 0 || r.Buckets[i-1].To < midnight-perDay {
+		return bucket{}, false
+	}
+	return r.Buckets[i-1], true
+}
+
+// points are the last value of each day from a time on, for a chart.
+func (r *record) points(from int64) []Point {
+	var all []Point
+	for i, b := range r.Buckets {
+		if b.To >= from && (i == len(r.Buckets)-1 || r.Buckets[i+1].To/perDay > b.To/perDay) {
+			all = append(all, Point{At: utc(b.To), Value: b.Value})
+		}
+	}
+	return all
+}
+
+// A judge says whether all of some values of the day of at are on the wrong side; known is false where
+// there is nothing to compare them with.
+type judge func(at int64, values span) (wrong, known bool)
+
+// run finds the run of wrong values that lasts: the first data time since which every value that can be
+// judged is wrong, and the last one that was judged. Both are zero if there is none. Two neighbours further
+// apart than gap, which is at least an hour, do not belong together; nor does the last that was judged with
+// the end of the record.
+func (r *record) run(judge judge, gap int64) (start, last int64) {
+	next := r.end()
+	for i := len(r.Buckets) - 1; i >= 0; i-- {
+		b := &r.Buckets[i]
+		if next-b.To > gap {
 			break
+		}
+		wrong, known := judge(b.To, b.Last)
+		if !known {
+			continue
+		}
+		if !wrong {
+			break
+		}
+		if last == 0 {
+			last = b.To
 		}
 		start = b.To
-		if !wrong(b.All) {
+		if all, _ := judge(b.To, b.All); !all || b.Gap > gap {
 			break
 		}
-		start = b.From
+		start, next = b.From, b.From
 	}
-	return start
+	return start, last
+}
+
+func seconds(d time.Duration) int64 { return int64(d / time.Second) }
+
+// utc is the inverse of time.Time's Unix; zero, which is no data time, is the zero time.
+func utc(s int64) time.Time {
+	if s == 0 {
+		return time.Time{}
+	}
+	return time.Unix(s, 0).UTC()
 }

@@ -19,14 +19,25 @@ type State struct {
 	WarmingUp   bool      // its window is not covered yet
 	Expected    time.Time // while warming up: when it will be
 
-	Limits []Limit // warning before critical, below before above
+	Earlier *float64 // the value 28 days earlier, which a drop or rise against 28d is compared with; nil = not known
+	History []Point  // the last value of each day (UTC) of the last 90 in which there was one, oldest first
+
+	Limits []Limit // warning before critical, and of each below, above, drop, rise; none of a context KPI
 }
 
-// A Limit is one side of a threshold, with its verdict.
+// A Point is the value at one data time.
+type Point struct {
+	At    time.Time
+	Value float64
+}
+
+// A Limit is one condition of a threshold, with its verdict. The limits of a proposed KPI have none: they are
+// never breached, and have no start.
 type Limit struct {
-	Severity  string // warning, critical
-	Condition string // below, above
-	At        float64
+	Severity  string  // warning, critical
+	Condition string  // below, above, drop, rise
+	At        float64 // in the KPI's unit, whatever the condition
+	WarmingUp bool    // drop and rise: nothing is known of the time to compare with, and At means nothing
 	Threshold *config.Threshold
 	Breached  bool      // the verdict, after sustain; kept while the value is not known
 	Start     time.Time // since when the value is on the wrong side, zero = it is not
