@@ -115,11 +115,50 @@ func (b builder) addKPI(s kpi.State, externalURL *url.URL) {
 	if !s.Data.IsZero() {
 		b.add("intranet_kpi_data_timestamp_seconds", timestamp(s.Data), k.Name)
 	}
+	status := "active"
+	switch {
+	case k.Status == config.Proposed, k.Status == config.Context:
+		status = string(k.Status)
+	case s.WarmingUp:
+		status = "warming_up"
+	}
+	if k.Status != config.Context {
+		b.addAims(s)
+	}
+	if k.Status != config.Proposed && k.Status != config.Context {
+		b.addVerdicts(s)
+	}
+	b.add("intranet_kpi_review_timestamp_seconds", timestamp(k.Review), k.Name, k.Objective, k.Owner)
+
+	page := k.URL
+	if page == "" {
+		u := externalURL.JoinPath("/")
+		u.Fragment = "kpi-" + k.Name
+		page = u.String()
+	}
+	b.add("intranet_kpi_info", 1, k.Name, k.Objective, k.Title, string(k.Unit), k.Measure.Window.String(), string(k.Direction), k.Owner, k.Platform, status, page)
+}
+
+// addAims adds what a KPI is compared with.
+func (b builder) addAims(s kpi.State) {
+	k := s.KPI
 	if k.Target != nil {
 		b.add("intranet_kpi_target", k.Target.Value, k.Name)
 	}
+	if k.Baseline != nil {
+		b.add("intranet_kpi_baseline", k.Baseline.Value, k.Name)
+	}
 	for _, l := range s.Limits {
-		b.add("intranet_kpi_threshold", l.At, k.Name, l.Severity, l.Condition)
+		if !l.WarmingUp {
+			b.add("intranet_kpi_threshold", l.At, k.Name, l.Severity, l.Condition)
+		}
+	}
+}
+
+// addVerdicts adds what somebody has agreed to act upon.
+func (b builder) addVerdicts(s kpi.State) {
+	k := s.KPI
+	for _, l := range s.Limits {
 		b.add("intranet_kpi_breached", number(l.Breached), k.Name, l.Severity, l.Condition, k.Objective, k.Owner, k.Platform)
 		if !l.Start.IsZero() {
 			b.add("intranet_kpi_breach_start_timestamp_seconds", timestamp(l.Start), k.Name, l.Severity, l.Condition)
@@ -130,19 +169,6 @@ func (b builder) addKPI(s kpi.State, externalURL *url.URL) {
 			b.add("intranet_kpi_action_info", 1, k.Name, severity, t.Action, duration(t.Within))
 		}
 	}
-	b.add("intranet_kpi_review_timestamp_seconds", timestamp(k.Review), k.Name, k.Objective, k.Owner)
-
-	status := "active"
-	if s.WarmingUp {
-		status = "warming_up"
-	}
-	page := k.URL
-	if page == "" {
-		u := externalURL.JoinPath("/")
-		u.Fragment = "kpi-" + k.Name
-		page = u.String()
-	}
-	b.add("intranet_kpi_info", 1, k.Name, k.Objective, k.Title, string(k.Unit), k.Measure.Window.String(), string(k.Direction), k.Owner, k.Platform, status, page)
 }
 
 func number(b bool) float64 {

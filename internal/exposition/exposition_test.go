@@ -178,6 +178,7 @@ func full() scene {
 	}
 
 	pages, active, calls := pagesCreated(), activeRatio(), deskCalls()
+	pages.Baseline = &config.Baseline{Value: 12, Date: now.Add(-300 * day)}
 	survey := &config.KPI{
 		Name: "survey", Title: "Survey", Objective: "knowledge_sharing", Platform: "portal", Owner: "communications", Review: now.Add(-day),
 		Measure: measure.Ref{Measure: measure.Custom, Label: "survey_score"}, Unit: measure.Ratio, Direction: config.Higher,
@@ -230,7 +231,47 @@ func full() scene {
 	}
 }
 
-var scenes = map[string]func() scene{"first_scrape": firstScrape, "full": full}
+// statuses has a KPI in each status that has series, with limits on drops and rises.
+func statuses() scene {
+	searches := &config.KPI{
+		Name: "searches_in_vain", Title: "Searches in vain", Objective: "knowledge_sharing", Platform: "portal", Status: config.Active,
+		Measure: measure.Ref{Measure: "searches_without_result", Window: measure.Window(7 * day)}, Unit: "searches", Direction: config.Lower,
+		Baseline: &config.Baseline{Value: 400, Date: now.Add(-300 * day)},
+		Warning:  &config.Threshold{Above: new(500.0), Drop: new(0.9), Rise: new(0.25), Against: 28 * day, Action: "Read what is looked for.", Within: 14 * day},
+		Critical: &config.Threshold{Rise: new(1.0), Against: 7 * day, Action: "Ask whether the index is whole.", Within: day},
+		Owner:    "intranet-manager", Review: now.Add(53 * day),
+	}
+	comments := &config.KPI{ // nobody has agreed to it yet
+		Name: "comments", Title: "Comments", Objective: "knowledge_sharing", Platform: "portal", Status: config.Proposed,
+		Measure: measure.Ref{Measure: "comments", Window: measure.Window(7 * day)}, Unit: "comments", Direction: config.Higher,
+		Baseline: &config.Baseline{Value: 50, Date: now.Add(-300 * day)}, Target: &config.Target{Value: 200},
+		Warning: &config.Threshold{Below: new(150.0), Drop: new(0.3), Against: 28 * day, Action: "Ask a question.", Within: 14 * day},
+		Owner:   "communications", Review: now.Add(53 * day),
+	}
+	people := &config.KPI{
+		Name: "people", Title: "Accounts", Objective: "knowledge_sharing", Platform: "portal", Status: config.Context,
+		Measure: measure.Ref{Measure: "accounts"}, Unit: "accounts", Direction: config.Higher, Target: &config.Target{Value: 900},
+		Warning: &config.Threshold{Below: new(10.0), Action: "None."}, Owner: "communications", Review: now.Add(53 * day),
+	}
+	return scene{
+		kpis: []kpi.State{
+			{KPI: searches, Known: true, Value: 420, Data: now.Add(-30 * time.Hour), Limits: []kpi.Limit{
+				{Severity: "warning", Condition: "above", At: 500, Threshold: searches.Warning},
+				{Severity: "warning", Condition: "drop", At: 32.8, Threshold: searches.Warning},
+				{Severity: "warning", Condition: "rise", At: 410, Threshold: searches.Warning, Breached: true, Start: now.Add(-2 * day)},
+				{Severity: "critical", Condition: "rise", WarmingUp: true, Threshold: searches.Critical},
+			}},
+			{KPI: comments, Known: true, Value: 120, Data: now.Add(-30 * time.Hour), Limits: []kpi.Limit{
+				{Severity: "warning", Condition: "below", At: 150, Threshold: comments.Warning},
+				{Severity: "warning", Condition: "drop", At: 77, Threshold: comments.Warning},
+			}},
+			{KPI: people, Known: true, Value: 640, Data: now.Add(-30 * time.Hour)},
+		},
+		cfg: &config.Config{Objectives: []*config.Objective{goal("Colleagues find what they look for.", searches, comments, people)}},
+	}
+}
+
+var scenes = map[string]func() scene{"first_scrape": firstScrape, "full": full, "statuses": statuses}
 
 func TestGolden(t *testing.T) {
 	for name, scene := range scenes {
