@@ -191,11 +191,35 @@ func (m *mediawiki) Probe(ctx context.Context) (Access, error) {
 
 // A mediawikiUser is a row of list=allusers.
 type mediawikiUser struct {
-	ID           int64    `json:"userid"`
-	Name         string   `json:"name"`
-	Groups       []string `json:"groups"`
-	Block        int64    `json:"blockid"`
-	BlockPartial bool     `json:"blockpartial"`
+	ID           int64           `json:"userid"`
+	Name         string          `json:"name"`
+	Groups       mediawikiGroups `json:"groups"`
+	Block        int64           `json:"blockid"`
+	BlockPartial bool            `json:"blockpartial"`
+}
+
+// mediawikiGroups are those that matter of the groups of a user. All accounts are in several, and a list of their
+// names for each would take as long to make as all the rest of the row.
+type mediawikiGroups struct{ told, bot, temp bool }
+
+// UnmarshalJSONFrom implements json.UnmarshalerFrom.
+func (g *mediawikiGroups) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
+	g.told = true
+	var name [32]byte
+	return fetch.Array(dec, func() error {
+		value, err := dec.ReadValue()
+		if err != nil {
+			return err
+		}
+		group, err := jsontext.AppendUnquote(name[:0], value)
+		switch string(group) {
+		case "bot":
+			g.bot = true
+		case "temp": // made for a visitor's first edit
+			g.temp = true
+		}
+		return err
+	})
 }
 
 func (m *mediawiki) Accounts(ctx context.Context, emit func(Account)) error {
@@ -203,27 +227,28 @@ func (m *mediawiki) Accounts(ctx context.Context, emit func(Account)) error {
 	if err != nil {
 		return fmt.Errorf("list reserved names: %w", err)
 	}
-	var pages map[string]bool
+	var pages hashed
 	if slices.Contains(m.profile, "user_page") {
 		if pages, err = m.userPages(ctx); err != nil {
 			return fmt.Errorf("list user pages: %w", err)
 		}
 	}
-	seen := map[int64]bool{}
-	var users []mediawikiUser // of one answer
+	seen := map[int64]uint64{} // ids by their last six bits, in words by the others: ids are dense
+	var users []mediawikiUser  // of one answer
 	params := url.Values{"list": {"allusers"}, "auprop": {"groups|blockinfo"}, "aulimit": {"max"}}
 	err = m.walk(ctx, params, "allusers", func(dec *jsontext.Decoder) error {
 		var u mediawikiUser
 		if err := json.UnmarshalDecode(dec, &u); err != nil {
 			return err
 		}
-		if u.ID <= 0 || u.Name == "" || u.Groups == nil {
+		if u.ID <= 0 || u.Name == "" || !u.Groups.told {
 			return cause.Errorf(cause.BadResponse, "listed an account without id, name or groups")
 		}
-		if seen[u.ID] {
+		before := seen[u.ID>>6]
+		seen[u.ID>>6] |= 1 << (u.ID & 63)
+		if seen[u.ID>>6] == before {
 			return cause.Errorf(cause.BadResponse, "listed an account twice")
 		}
-		seen[u.ID] = true
 		users = append(users, u)
 		return nil
 	}, func() error {
@@ -231,21 +256,26 @@ func (m *mediawiki) Accounts(ctx context.Context, emit func(Account)) error {
 		if err != nil {
 			return err
 		}
-		for _, u := range users {
-			a := Account{ID: strconv.FormatInt(u.ID, 10), Name: u.Name, Kind: Person, Enabled: u.Block == 0 || u.BlockPartial}
-			switch {
-			case slices.Contains(u.Groups, "bot"), reserved[u.Name]:
-				a.Kind = Service
-			case slices.Contains(u.Groups, "temp"), strings.HasPrefix(u.Name, "~"): // made for a visitor's first edit
-				a.Kind = Guest
-			}
-			for _, field := range m.profile {
+		// Field by field, so that the processor looks for many names at once: they are far apart in memory.
+		n := len(m.profile)
+		filled := make([]bool, n*len(users))
+		for f, field := range m.profile {
+			for i, u := range users {
 				switch field {
 				case "emailable":
-					a.Filled = append(a.Filled, emailable[u.ID])
+					filled[i*n+f] = emailable[u.ID]
 				case "user_page":
-					a.Filled = append(a.Filled, pages[u.Name])
+					filled[i*n+f] = pages.has(u.Name)
 				}
+			}
+		}
+		for i, u := range users {
+			a := Account{ID: strconv.FormatInt(u.ID, 10), Name: u.Name, Kind: Person, Enabled: u.Block == 0 || u.BlockPartial, Filled: filled[i*n : (i+1)*n : (i+1)*n]}
+			switch {
+			case u.Groups.bot, reserved[u.Name]:
+				a.Kind = Service
+			case u.Groups.temp, strings.HasPrefix(u.Name, "~"):
+				a.Kind = Guest
 			}
 			emit(a)
 		}
@@ -278,18 +308,18 @@ func (m *mediawiki) reserved(ctx context.Context) (map[string]bool, error) {
 
 // userPages returns the names of those who have a page about themselves. A redirect, as left behind by a
 // renaming, is none; names of subpages are nobody's.
-func (m *mediawiki) userPages(ctx context.Context) (map[string]bool, error) {
-	names := map[string]bool{}
+func (m *mediawiki) userPages(ctx context.Context) (hashed, error) {
+	names := newHashed()
 	err := m.pages(ctx, "2", func(title string) {
 		_, name, _ := strings.Cut(title, ":")
-		names[name] = true
+		names.add(name)
 	})
 	return names, err
 }
 
 // emailable tells which of the users have a confirmed address and take mail from colleagues.
 func (m *mediawiki) emailable(ctx context.Context, users []mediawikiUser) (map[int64]bool, error) {
-	all := map[int64]bool{}
+	all := make(map[int64]bool, len(users))
 	if !slices.Contains(m.profile, "emailable") {
 		return all, nil
 	}

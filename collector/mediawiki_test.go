@@ -23,6 +23,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	gocmp "github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
@@ -973,6 +974,26 @@ func TestMediawikiRecorded(t *testing.T) {
 		m.loggedIn, play["login"] = false, file
 		if _, err := m.Probe(t.Context()); cause.Of(err) != cause.Auth {
 			t.Errorf("%s: %v", file, err)
+		}
+	}
+}
+
+func TestMediawikiGroupsAreKnownHoweverTheyAreWritten(t *testing.T) {
+	for text, want := range map[string]mediawikiGroups{
+		`[]`:                        {told: true},
+		`["*","botanists"]`:         {told: true},
+		`["*","bot"]`:               {told: true, bot: true},
+		`["\u0062ot", "te\u006dp"]`: {told: true, bot: true, temp: true},
+	} {
+		var got mediawikiGroups
+		if err := got.UnmarshalJSONFrom(jsontext.NewDecoder(strings.NewReader(text))); err != nil || got != want {
+			t.Errorf("%s: got %+v and error %v, want %+v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{`null`, `{}`, `"bot"`, `[{"bot": 1}]`, `[["bot"]]`, `[1]`} {
+		var got mediawikiGroups
+		if err := got.UnmarshalJSONFrom(jsontext.NewDecoder(strings.NewReader(text))); err == nil {
+			t.Errorf("%s: got %+v and no error", text, got)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"maps"
 	"math"
 	"os"
@@ -401,20 +400,16 @@ func (c *sqlCollector) Accounts(ctx context.Context, emit func(Account)) error {
 		return err
 	}
 	defer func() { _ = db.Close() }()
-	// Hashes, as a million ids would be held for nothing else. That two ids have the same is less likely
-	// than one in ten million, and the seed is another one next time.
-	seen, seed := map[uint64]bool{}, maphash.MakeSeed()
+	seen := newHashed()
 	return c.transaction(ctx, db, c.accounts, func(tx *sql.Tx) error {
 		return c.rows(ctx, tx, c.accounts, c.accountColumns, nil, func(row sqlRow) error {
 			a, err := c.account(row)
 			if err != nil {
 				return err
 			}
-			hash := maphash.String(seed, a.ID)
-			if seen[hash] {
+			if !seen.add(a.ID) {
 				return errors.New("an id comes twice, and an account is one row; look for a join that multiplies rows")
 			}
-			seen[hash] = true
 			emit(a)
 			return nil
 		})
