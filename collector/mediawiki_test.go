@@ -78,7 +78,7 @@ type wikiRevision struct {
 	at         time.Time
 }
 
-func newWiki(t *testing.T) *wiki {
+func newWiki(t testing.TB) *wiki {
 	w := &wiki{
 		rights: []string{"createpage", "read", "edit"}, password: wikiPassword, sessions: map[string]bool{},
 	}
@@ -249,6 +249,10 @@ func (w *wiki) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		all := []object{}
 		for _, id := range ids {
 			n, _ := strconv.ParseInt(id, 10, 64)
+			if n < 1 || n > int64(len(w.users)) {
+				all = append(all, object{"userid": n, "missing": true})
+				continue
+			}
 			all = append(all, object{"userid": n, "name": w.users[n-1].name, "emailable": w.users[n-1].emailable})
 		}
 		paged(rw, list, all, params, "none", multi)
@@ -363,7 +367,7 @@ func refuse(w http.ResponseWriter, code string) {
 }
 
 // open makes a collector for the wiki; more is added to its part of the config file.
-func (w *wiki) open(t *testing.T, o Options, more string) *mediawiki {
+func (w *wiki) open(t testing.TB, o Options, more string) *mediawiki {
 	t.Helper()
 	if o.Dir == "" {
 		o.Dir = t.TempDir()
@@ -672,7 +676,7 @@ func TestMediawikiFaults(t *testing.T) {
 		{"half an answer", "events", write(`{"batchcomplete":true,"query":{"pages":[{"pageid":1`), cause.BadResponse, "list revisions: GET WIKI: the answer ends in the middle"},
 		{"two answers", "events", write(`{"batchcomplete":true}{}`), cause.BadResponse, "list revisions: GET WIKI: answered JSON of another shape than expected"},
 		{"invalid UTF-8", "accounts", write("{\"query\":{\"allpages\":[{\"pageid\":1,\"title\":\"Benutzer:\xff\"}]}}"), cause.BadResponse, "list user pages: GET WIKI: answered what is not valid JSON"},
-		{"50 MB", "accounts", write(`{"query":{"allpages":[{"pageid":1,"title":"` + strings.Repeat("x", 50<<20) + `"}]}}`), cause.BadResponse, "list user pages: GET WIKI: the answer is larger than 32 MiB"},
+		{"50 MB", "accounts", write(`{"query":{"allpages":[{"pageid":1,"title":"` + strings.Repeat("x", 50<<20) + `"}]}}`), cause.BadResponse, "list user pages: GET WIKI: answered a single value of more than 1 MiB"},
 		{"gzip bomb", "events", func(_ *wiki, rw http.ResponseWriter, _ *http.Request, params url.Values) bool {
 			if params.Get("generator") == "" {
 				return false
@@ -685,7 +689,7 @@ func TestMediawikiFaults(t *testing.T) {
 			}
 			_ = z.Close()
 			return true
-		}, cause.BadResponse, "list revisions: GET WIKI: the answer is larger than 32 MiB"},
+		}, cause.BadResponse, "list revisions: GET WIKI: answered a single value of more than 1 MiB"},
 		{"same page again", "events", second(func(_ *wiki, rw http.ResponseWriter, _ *http.Request, _ url.Values) bool {
 			reply(rw, object{"batchcomplete": true, "continue": object{"garvcontinue": "here"}})
 			return true

@@ -28,6 +28,7 @@ var (
 
 	errRedirect = errors.New("redirects to another address, which is not followed; is the address right, or does a sign-in page stand before it?")
 	errTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
+	errTooLong  = fmt.Errorf("answered a single value of more than %d MiB", maxValue>>20)
 	errShape    = errors.New("answered JSON of another shape than expected")
 )
 
@@ -52,8 +53,8 @@ func (c *Client) explain(err error) error {
 		return cause.Errorf(cause.Other, "%w", file)
 	case errors.Is(err, errRedirect):
 		return cause.Errorf(cause.BadResponse, "%w", errRedirect)
-	case errors.Is(err, errTooLarge):
-		return cause.Errorf(cause.BadResponse, "%w", errTooLarge)
+	case errors.Is(err, errTooLarge), errors.Is(err, errTooLong):
+		return cause.Errorf(cause.BadResponse, "%w", err)
 	case errors.As(err, &token):
 		if token.Response != nil && token.Response.StatusCode >= http.StatusInternalServerError {
 			return Again(cause.Errorf(cause.Unavailable, "the OAuth2 token endpoint is out of order"))
@@ -108,7 +109,7 @@ func (c *Client) explainRead(own, broken error) error {
 	switch {
 	case own == nil, errors.As(own, &said):
 		return own
-	case errors.Is(broken, io.ErrUnexpectedEOF):
+	case errors.Is(broken, io.ErrUnexpectedEOF), errors.Is(broken, io.EOF):
 		return cause.Errorf(cause.BadResponse, "the answer ends in the middle")
 	case broken != nil:
 		err := c.explain(broken)

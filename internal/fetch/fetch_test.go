@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -244,7 +245,7 @@ func TestBody(t *testing.T) {
 		{"rubbish behind", `{"n":1}hunter2`, "", "answered what is not valid JSON"},
 		{"not gzip", `{"n":1234567890}`, "gzip", "the answer can't be decompressed"},
 		{"half gzip", "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xaa", "gzip", "the answer ends in the middle"},
-		{"too large", `{"n":` + strings.Repeat(" ", maxAnswer) + `1}`, "", "the answer is larger than 32 MiB"},
+		{"no gzip at all", "", "gzip", "the answer ends in the middle"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -518,6 +519,55 @@ func TestStream(t *testing.T) {
 	})
 	if err != nil || n != rows {
 		t.Error(n, err)
+	}
+}
+
+// TestBombs shows that little is read, and less is held, of answers that would not end for long.
+func TestBombs(t *testing.T) {
+	const tooLong = "answered a single value of more than 1 MiB"
+	for _, test := range []struct {
+		name, start, more string
+		most              int64 // bytes that the server gets rid of
+		want              string
+	}{
+		{"a string", `{"n":"`, "x", 2 << 20, tooLong},
+		{"a name", `{"`, "x", 2 << 20, tooLong},
+		{"a number", `{"n":`, "1", 2 << 20, tooLong},
+		{"blanks", `{`, " ", 2 << 20, tooLong},
+		{"elements", `{"n":[0`, ",0", 2 * maxAnswer, "the answer is larger than 32 MiB"},
+	} {
+		for _, encoding := range []string{"", "gzip"} {
+			t.Run(test.name+" "+encoding, func(t *testing.T) {
+				var sent atomic.Int64
+				server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					out := io.Writer(w)
+					if encoding == "gzip" {
+						w.Header().Set("Content-Encoding", encoding)
+						packer := gzip.NewWriter(w)
+						defer func() { _ = packer.Close() }()
+						out = packer
+					}
+					_, err := io.WriteString(out, test.start)
+					for more := []byte(strings.Repeat(test.more, 1<<15)); err == nil && sent.Load() < 8*maxAnswer; sent.Add(int64(len(more))) {
+						_, err = out.Write(more)
+					}
+				}))
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				err := open(t, server.URL, nil, nil).Get(t.Context(), "", nil, func(dec *jsontext.Decoder) error { return dec.SkipValue() })
+				runtime.ReadMemStats(&after)
+				server.Close() // and wait for it
+				if cause.Of(err) != cause.BadResponse || !strings.HasSuffix(err.Error(), ": "+test.want) {
+					t.Error(err)
+				}
+				if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 8<<20 {
+					t.Errorf("allocated %d bytes", allocated)
+				}
+				if encoding == "" && sent.Load() > test.most+8<<20 { // which the connection's buffers hold
+					t.Errorf("read %d bytes", sent.Load())
+				}
+			})
+		}
 	}
 }
 

@@ -13,7 +13,10 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 )
 
-const maxPages = 10_000 // of one list
+const (
+	maxPages = 10_000  // of one list
+	maxValue = 1 << 20 // bytes of one string or number
+)
 
 // decode hands the body to read, and makes sure that it holds one JSON value and nothing else.
 func (c *Client) decode(resp *http.Response, read Read) error {
@@ -31,6 +34,7 @@ func (c *Client) decode(resp *http.Response, read Read) error {
 		return cause.Errorf(cause.BadResponse, "%w", ErrHTML)
 	}
 	dec := jsontext.NewDecoder(text)
+	body.dec = dec
 	err := read(dec)
 	if err == nil {
 		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
@@ -43,22 +47,30 @@ func (c *Client) decode(resp *http.Response, read Read) error {
 	return c.explainRead(err, body.err)
 }
 
-// limited ends with an error after so many bytes, and remembers the first error.
+// limited ends with an error after so many bytes, or where the decoder would have to hold too many of them, and
+// remembers the first error. With an error it hands out nothing: the decoder would overlook the error.
 type limited struct {
 	r    io.Reader
 	left int64
+	dec  *jsontext.Decoder // that reads from here; nil = not yet
 	err  error
 }
 
 func (l *limited) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
-	if l.left -= int64(n); l.left < 0 {
+	l.left -= int64(n)
+	switch {
+	case l.left < 0:
 		err = errTooLarge
+	case l.dec != nil && maxAnswer-l.left-l.dec.InputOffset() > maxValue:
+		err = errTooLong
+	case err == nil || err == io.EOF:
+		return n, err
 	}
-	if err != nil && err != io.EOF && l.err == nil {
+	if l.err == nil {
 		l.err = err
 	}
-	return n, err
+	return 0, err
 }
 
 // Object reads a JSON object: field is called at the value of each member and must take all of it.
