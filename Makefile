@@ -10,10 +10,13 @@ MAX     := 33554432 # bytes, 32 MiB
 # A scenario of the end-to-end tests, such as TestIntranet/SIGKILL; empty = all.
 RUN ?=
 
+# How long each fuzz target runs.
+FUZZTIME ?= 10s
+
 # The packages with tests that want programs, and that make test skips where these are missing.
 TOOLED := ./deploy ./grafana ./internal/demo ./internal/web
 
-.PHONY: help build fmt lint test bench e2e clean
+.PHONY: help build fmt lint test fuzz bench e2e clean
 
 help: ## show what there is to make
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / {printf "make %-6s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +35,13 @@ lint: ## look for what compiles and should not be there
 
 test: lint build ## pass everything that needs no server
 	$(GO) test $(RACE) -cover -timeout 30m ./...
+
+fuzz: ## feed nonsense to whatever reads what others write; FUZZTIME=10m for longer
+	@$(GO) test -list '^Fuzz' ./... | awk '/^Fuzz/ {targets[n++] = $$1} /^ok/ {while (n) print $$2, targets[--n]}' | \
+	while read -r package target; do \
+		echo "$$package $$target"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$package || exit 1; \
+	done
 
 bench: build ## measure the exporter against the least that could be done; some minutes
 	$(GO) run ./bench

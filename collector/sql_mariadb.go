@@ -97,11 +97,9 @@ func convertMariaDB(c sqlColumn, typ string, value any, zone *time.Location) (an
 	}
 	switch {
 	case c.sort == sqlMoment:
-		seconds, err := strconv.ParseFloat(text, 64)
-		if err != nil { // which would quote the value
-			return nil, fmt.Errorf("column %s is no number in a row; it must be %s", c.name, mariadbSorts[c.sort])
+		if seconds, err := strconv.ParseFloat(text, 64); err == nil {
+			return time.UnixMicro(int64(math.Round(seconds * 1e6))), nil
 		}
-		return time.UnixMicro(int64(math.Round(seconds * 1e6))), nil
 	case c.sort != sqlBoolean:
 		return text, nil
 	case text == "0", text == "1":

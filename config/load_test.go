@@ -443,34 +443,66 @@ func TestExamples(t *testing.T) {
 	}
 }
 
+// FuzzLoad reads files of any content. Each problem of one is a line of its own about something that was checked; a
+// file that is taken describes platforms that can be polled, with a KPI only of what they deliver, and says the same
+// when it is read again.
 func FuzzLoad(f *testing.F) {
-	for _, pattern := range []string{"testdata/*/*.yml", "../examples/*.yml"} {
+	for _, pattern := range []string{"testdata/*/*.yml", "../examples/*.yml", "../internal/app/templates/*.yml"} {
 		files, err := filepath.Glob(pattern)
-		if err != nil {
-			f.Fatal(err)
+		if err != nil || len(files) == 0 {
+			f.Fatal(pattern, err)
 		}
 		for _, file := range files {
 			content, err := os.ReadFile(file)
 			if err != nil {
 				f.Fatal(err)
 			}
-			f.Add(content)
+			f.Add(content, false)
+			f.Add(content, true)
 		}
 	}
-	f.Fuzz(func(t *testing.T, content []byte) {
-		c, err := load("f.yml", content, fakeTypes, fakeOptions, time.Now())
+	f.Fuzz(func(t *testing.T, content []byte, fakes bool) {
+		types := collector.Types
+		if fakes {
+			types = fakeTypes
+		}
+		c, err := load("f.yml", content, types, fakeOptions, time.Now())
 		if (c == nil) == (err == nil) {
 			t.Fatalf("got config %v and error %v", c, err)
 		}
-		if err == nil {
+		if err != nil {
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				if !strings.HasPrefix(line, "f.yml:") {
+					t.Errorf("a problem is of more than one line: %q", line)
+				}
+				if strings.Contains(line, "can't be read") {
+					t.Errorf("what was checked could not be decoded: %s", line)
+				}
+			}
 			return
 		}
-		for line := range strings.SplitSeq(err.Error(), "\n") {
-			if !strings.HasPrefix(line, "f.yml:") {
-				t.Errorf("a problem is of more than one line: %q", line)
+		again, err := load("f.yml", content, types, fakeOptions, time.Now())
+		if err != nil {
+			t.Fatal("read again:", err)
+		}
+		for i, p := range c.Platforms {
+			d := p.Description
+			if p.PollInterval <= 0 || p.AccountsInterval < p.PollInterval || p.MaxAge <= p.PollInterval || p.Timeout <= 0 || d.Step < 5*time.Minute || d.Settle < 0 {
+				t.Errorf("%s can't be polled: %+v", p.Name, p)
 			}
-			if strings.Contains(line, "can't be read") {
-				t.Errorf("what was checked could not be decoded: %s", line)
+			if again.Platforms[i].Fingerprint != p.Fingerprint {
+				t.Errorf("%s has two fingerprints", p.Name)
+			}
+			for _, m := range d.Measures() {
+				if _, known := measure.Lookup(m.Measure); !known {
+					t.Errorf("%s delivers %s", p.Name, m.Ref)
+				}
+			}
+		}
+		for _, k := range c.KPIs() {
+			i := slices.IndexFunc(c.Platforms, func(p *Platform) bool { return p.Name == k.Platform })
+			if i < 0 || !slices.ContainsFunc(c.Platforms[i].Description.Measures(), func(d collector.Delivered) bool { return d.Ref == k.Measure }) {
+				t.Errorf("KPI %s is of %s on %s", k.Name, k.Measure, k.Platform)
 			}
 		}
 	})

@@ -91,3 +91,16 @@ func TestRef(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseWindow holds that a window is written in one way alone.
+func FuzzParseWindow(f *testing.F) {
+	for _, s := range []string{"1d", "28d", "3660d", "0d", "-7d", "+7d", "07d", "7 d", "7d7d", "24h", "99999999999999999999d", ""} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		w, err := ParseWindow(s)
+		if err == nil && (w.String() != s || w <= 0) || err != nil && w != 0 {
+			t.Errorf("%q: %s, %v", s, w, err)
+		}
+	})
+}
