@@ -196,8 +196,9 @@ func (c *Client) open() error {
 	if c.http != nil {
 		return nil
 	}
-	// OAuth2 fetches its token without the request's context, so the connection itself needs a limit.
-	timeout := time.Duration(c.config.RequestTimeout)
+	// OAuth2 fetches its token without the request's context, so the connection itself needs a limit. It is a longer
+	// one: a request whose connection ends before the request does is sent once more by net/http itself.
+	timeout := 2 * time.Duration(c.config.RequestTimeout)
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := (&net.Dialer{Timeout: timeout}).DialContext(ctx, network, address)
 		if err != nil {
@@ -258,7 +259,8 @@ func (t *counted) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// impatient is a connection on which no single read lasts longer than the time-out.
+// impatient is a connection on which no single read lasts longer than the time-out, counted anew from each write:
+// the transport reads while a connection is idle too.
 type impatient struct {
 	net.Conn
 	timeout time.Duration
@@ -269,6 +271,13 @@ func (c *impatient) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	return c.Conn.Read(p)
+}
+
+func (c *impatient) Write(p []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.timeout)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(p)
 }
 
 // retryAfter reads the header that says how long to wait, in seconds or as a date by the platform's own

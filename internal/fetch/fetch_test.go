@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -569,6 +570,31 @@ func TestBombs(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestImpatient holds that a request on a connection that was idle has as much time as any other.
+func TestImpatient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here, there := net.Pipe()
+		c := &impatient{here, time.Second}
+		go func() { _, _ = io.Copy(io.Discard, there) }()
+		began, ended := time.Now(), make(chan time.Duration)
+		go func() {
+			_, err := c.Read(make([]byte, 1)) // as the transport does all the time
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Error(err)
+			}
+			ended <- time.Since(began)
+		}()
+		time.Sleep(900 * time.Millisecond)
+		if _, err := c.Write([]byte("GET")); err != nil {
+			t.Error(err)
+		}
+		if d := <-ended; d != 1900*time.Millisecond {
+			t.Errorf("the answer was waited for until %s", d)
+		}
+		_ = there.Close()
+	})
 }
 
 func TestCancelled(t *testing.T) {
