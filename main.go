@@ -7,6 +7,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -76,6 +78,7 @@ func run(ctx context.Context, args []string) int {
 	}
 	logger, libraries := logging.New(os.Stderr, logConfig)
 	slog.SetDefault(libraries)
+	log.SetOutput(io.Discard) // net/http quotes there what a platform sends behind its answer
 
 	console := app.NewConsole(collector.Types, logger)
 

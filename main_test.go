@@ -1,10 +1,28 @@
 package main
 
 import (
+	"bytes"
+	"log" //nolint:depguard // it is what must be silent
 	"os"
 	"path/filepath"
 	"testing"
 )
+
+// TestStandardLog holds that nothing of what libraries write to the standard log comes out: net/http quotes there what
+// a platform sends behind its answer.
+func TestStandardLog(t *testing.T) {
+	stderr, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(before *os.File) { os.Stderr = before }(os.Stderr)
+	os.Stderr = stderr
+	run(t.Context(), []string{"--log.level=debug", "check", "--config.file", filepath.Join(t.TempDir(), "none.yml")})
+	log.Print("Ada")
+	if written, err := os.ReadFile(stderr.Name()); err != nil || bytes.Contains(written, []byte("Ada")) {
+		t.Errorf("%s, %v", written, err)
+	}
+}
 
 func TestExitCodes(t *testing.T) {
 	dir := t.TempDir()
