@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"go.uber.org/goleak"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
@@ -23,18 +25,44 @@ import (
 type platform struct {
 	collector Collector
 	from, to  time.Time
-	requests  func() int // that the platform has seen
-	secrets   []string   // names, passwords, titles: what no error may show
-
-	stall  func()           // from now on the platform takes requests and answers none
-	revoke func()           // takes away the required right
-	faults map[string]fault // more that may go wrong, by name
+	secrets   []string         // names, passwords, titles: what no error may show
+	front     *front           // that stands before it
+	faults    map[string]fault // those of faultNames that the front does not have by itself, and more
+	repair    func()           // undoes what faults changed in the platform itself; nil = nothing
 }
 
-// A fault is something that goes wrong with the platform.
-type fault struct {
-	inject func()
-	cause  cause.Cause
+// inject has a fault happen to requests from to to, counted from now on.
+func (p *platform) inject(f fault, from, to int) { p.front.inject(f, from, to) }
+
+// mend ends a fault, and returns how many requests came since it was injected, and how many met it.
+func (p *platform) mend() (asked, met int) {
+	asked, met = p.front.mend()
+	if p.repair != nil {
+		p.repair()
+	}
+	return asked, met
+}
+
+// every returns the faults that can happen to the platform, and complains of those that nothing is said about.
+func (p *platform) every(t *testing.T) map[string]fault {
+	t.Helper()
+	all := map[string]fault{}
+	if p.front.platform != nil {
+		maps.Copy(all, httpFaults)
+	}
+	maps.Copy(all, p.faults)
+	for _, name := range faultNames {
+		if _, ok := all[name]; !ok {
+			t.Errorf("the platform lacks the fault %q; have it happen, or say why it never can", name)
+		}
+	}
+	maps.DeleteFunc(all, func(name string, f fault) bool {
+		if f.never != "" && (f.cause != "" || !strings.HasSuffix(f.never, ".")) {
+			t.Errorf("fault %q: %q", name, f.never)
+		}
+		return f.never != ""
+	})
+	return all
 }
 
 // facts are all that a collector tells.
@@ -45,8 +73,8 @@ type facts struct {
 	Readings []Reading
 }
 
-// contracts has for each of Types what starts a new platform.
-var contracts = map[string]func(*testing.T) *platform{
+// contracts has for each of Types what starts a new platform, with the time-out of one request.
+var contracts = map[string]func(*testing.T, time.Duration) *platform{
 	"mediawiki": startMediawiki,
 	"sql":       startSQL,
 }
@@ -64,14 +92,15 @@ func TestContract(t *testing.T) {
 }
 
 // testContract holds what must be true of every collector.
-func testContract(t *testing.T, start func(*testing.T) *platform) {
+func testContract(t *testing.T, open func(*testing.T, time.Duration) *platform) {
+	start := func(t *testing.T) *platform { return open(t, time.Minute) }
 	t.Run("a description needs no request and fits the vocabulary", func(t *testing.T) {
 		p := start(t)
 		d := p.collector.Describe()
 		if diff := gocmp.Diff(d, p.collector.Describe()); diff != "" {
 			t.Error("two descriptions differ:", diff)
 		}
-		if n := p.requests(); n != 0 {
+		if n := p.front.count(); n != 0 {
 			t.Errorf("%d requests", n)
 		}
 		if d.Interval <= 0 || d.Step < 5*time.Minute || d.Settle < 0 || d.Overlap < 0 || d.Definition == "" {
@@ -170,7 +199,7 @@ func testContract(t *testing.T, start func(*testing.T) *platform) {
 	t.Run("a lost right is an error", func(t *testing.T) {
 		p := start(t)
 		read(t, p)
-		p.revoke()
+		p.inject(p.faults["right lost"], 1, forever)
 		access, err := p.collector.Probe(t.Context())
 		if cause.Of(err) != cause.Permission {
 			t.Errorf("error %v, cause %s", err, cause.Of(err))
@@ -183,8 +212,8 @@ func testContract(t *testing.T, start func(*testing.T) *platform) {
 		discreet(t, p, err)
 	})
 
-	for name, call := range calls {
-		t.Run("cancelled "+name, func(t *testing.T) {
+	for _, call := range calls {
+		t.Run("cancelled "+call, func(t *testing.T) {
 			running := goleak.IgnoreCurrent()
 			t.Cleanup(func() { goleak.VerifyNone(t, running) }) // after the platform was ended
 			p := start(t)
@@ -196,19 +225,22 @@ func testContract(t *testing.T, start func(*testing.T) *platform) {
 			}
 			ctx, cancel := context.WithCancel(t.Context())
 			cancel()
-			before := p.requests()
-			if err := call(ctx, p); !errors.Is(err, context.Canceled) {
+			before := p.front.count()
+			if _, err := told(ctx, p, call); !errors.Is(err, context.Canceled) {
 				t.Error("cancelled before:", err)
 			}
-			if p.requests() != before {
+			if p.front.count() != before {
 				t.Error("a request was sent after the end")
 			}
 
-			p.stall()
+			p.inject(p.every(t)["silence"], 1, forever)
 			ctx, cancel = context.WithCancel(t.Context())
 			done := make(chan error)
-			go func() { done <- call(ctx, p) }()
-			for p.requests() == before {
+			go func() {
+				_, err := told(ctx, p, call)
+				done <- err
+			}()
+			for p.front.count() == before {
 				time.Sleep(time.Millisecond)
 			}
 			cancel()
@@ -218,52 +250,127 @@ func testContract(t *testing.T, start func(*testing.T) *platform) {
 		})
 	}
 
-	for _, fault := range slices.Sorted(maps.Keys(start(t).faults)) {
-		t.Run("fault "+fault, func(t *testing.T) {
-			for name, call := range calls {
-				p := start(t)
-				if _, err := p.collector.Probe(t.Context()); err != nil {
-					t.Fatal(err)
+	for _, name := range slices.Sorted(maps.Keys(start(t).every(t))) {
+		t.Run("fault "+name, func(t *testing.T) { testFault(t, open, name) })
+	}
+}
+
+const (
+	hurried     = 200 * time.Millisecond // the time-out of a request to which a fault happens that lasts until then
+	longest     = 10 * time.Second       // that any call lasts
+	mostMemory  = 16 << 20               // bytes that a call allocates, freed or not, which is more than it holds
+	mostAnswers = 100                    // to one call, in the good order that a test starts from
+)
+
+// testFault has a fault happen to each request of each call, from there on and, where it passes, just once. What a
+// call tells is all that it tells in good order, or nothing that counts and an error with the right cause.
+func testFault(t *testing.T, open func(*testing.T, time.Duration) *platform, name string) {
+	running := goleak.IgnoreCurrent()
+	t.Cleanup(func() { goleak.VerifyNone(t, running) }) // after the platform was ended
+	p := open(t, time.Minute)
+	f := p.every(t)[name]
+	if f.lasts {
+		p = open(t, hurried)
+	}
+	noticed := false
+	for _, call := range calls {
+		t.Run(call, func(t *testing.T) {
+			want, err := told(t.Context(), p, call)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for n := 1; n < mostAnswers; n++ {
+				p.inject(f, n, forever)
+				asked, met, err := sustain(t, p, f, call, want)
+				noticed = noticed || err != nil
+				if err == nil && met > 0 && f.cause != "" && !f.overseen {
+					t.Errorf("from request %d on: no error", n)
 				}
-				if asks(t, p, call) == 0 {
-					continue
+				if f.passes && met > 0 {
+					p.inject(f, n, n)
+					if _, _, err := sustain(t, p, f, call, want); err != nil {
+						t.Errorf("only at request %d: %v", n, err)
+					}
 				}
-				p.faults[fault].inject()
-				err := call(t.Context(), p)
-				if got := cause.Of(err); got != p.faults[fault].cause {
-					t.Errorf("%s: cause %q of %v, want %q", name, got, err, p.faults[fault].cause)
+				if asked < n || f.lasts && met > 0 {
+					break
 				}
-				discreet(t, p, err)
+			}
+			if _, _, err := sustain(t, p, f, call, want); err != nil {
+				t.Error("afterwards:", err)
 			}
 		})
 	}
+	if !noticed && f.cause != "" {
+		t.Error("it happened to no call")
+	}
+}
+
+// sustain makes a call while a fault may happen, ends the fault, and returns how many requests there were, how many
+// met it, and the error of the call.
+func sustain(t *testing.T, p *platform, f fault, call string, want facts) (asked, met int, err error) {
+	t.Helper()
+	began := time.Now()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, err := told(t.Context(), p, call)
+	runtime.ReadMemStats(&after)
+	asked, met = p.mend()
+	if d := time.Since(began); d > longest {
+		t.Errorf("it took %s", d)
+	}
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > mostMemory {
+		t.Errorf("it took %d bytes of memory", allocated)
+	}
+	if err != nil {
+		if c := cause.Of(err); c != f.cause || met == 0 {
+			t.Errorf("cause %q of %v, want %q", c, err, f.cause)
+		}
+		discreet(t, p, err)
+		got.Access, got.Accounts, got.Events = want.Access, want.Accounts, want.Events // which are thrown away
+		want.Readings = slices.DeleteFunc(slices.Clone(want.Readings), func(r Reading) bool {
+			return !slices.ContainsFunc(got.Readings, func(s Reading) bool { return s.Ref == r.Ref })
+		})
+	}
+	if diff := gocmp.Diff(want, got, cmpopts.IgnoreFields(Reading{}, "AsOf"), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("error %v, and facts that are others (-want +got):\n%s", err, diff)
+	}
+	return asked, met, err
+}
+
+// told makes one call, and returns what it tells in order.
+func told(ctx context.Context, p *platform, call string) (f facts, err error) {
+	switch call {
+	case "probe":
+		f.Access, err = p.collector.Probe(ctx)
+	case "accounts":
+		err = p.collector.Accounts(ctx, func(a Account) { f.Accounts = append(f.Accounts, a) })
+	case "events":
+		err = p.collector.Events(ctx, p.from, p.to, func(e Event) { f.Events = append(f.Events, e) })
+	case "readings":
+		err = p.collector.Readings(ctx, true, func(r Reading) { f.Readings = append(f.Readings, r) })
+	}
+	slices.SortFunc(f.Accounts, func(a, b Account) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(f.Events, compareEvents)
+	slices.SortFunc(f.Readings, func(a, b Reading) int { return cmp.Compare(a.String(), b.String()) })
+	return f, err
+}
+
+func compareEvents(a, b Event) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Actor, b.Actor))
 }
 
 // calls are the methods that ask the platform.
-var calls = map[string]func(context.Context, *platform) error{
-	"probe": func(ctx context.Context, p *platform) error {
-		_, err := p.collector.Probe(ctx)
-		return err
-	},
-	"accounts": func(ctx context.Context, p *platform) error {
-		return p.collector.Accounts(ctx, func(Account) {})
-	},
-	"events": func(ctx context.Context, p *platform) error {
-		return p.collector.Events(ctx, p.from, p.to, func(Event) {})
-	},
-	"readings": func(ctx context.Context, p *platform) error {
-		return p.collector.Readings(ctx, true, func(Reading) {})
-	},
-}
+var calls = []string{"probe", "accounts", "events", "readings"}
 
 // asks counts the requests of a call that succeeds.
-func asks(t *testing.T, p *platform, call func(context.Context, *platform) error) int {
+func asks(t *testing.T, p *platform, call string) int {
 	t.Helper()
-	before := p.requests()
-	if err := call(t.Context(), p); err != nil {
+	before := p.front.count()
+	if _, err := told(t.Context(), p, call); err != nil {
 		t.Fatal(err)
 	}
-	return p.requests() - before
+	return p.front.count() - before
 }
 
 // read asks for everything, as a poll does.
@@ -300,9 +407,7 @@ func events(t *testing.T, c Collector, from, to time.Time) []Event {
 	if err := c.Events(t.Context(), from, to, func(e Event) { all = append(all, e) }); err != nil {
 		t.Fatal(err)
 	}
-	slices.SortFunc(all, func(a, b Event) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Actor, b.Actor))
-	})
+	slices.SortFunc(all, compareEvents)
 	return all
 }
 
@@ -310,7 +415,7 @@ func events(t *testing.T, c Collector, from, to time.Time) []Event {
 func discreet(t *testing.T, p *platform, err error) {
 	t.Helper()
 	for _, text := range []string{fmt.Sprint(err), fmt.Sprintf("%+v", err)} {
-		for _, s := range p.secrets {
+		for _, s := range append(p.secrets, planted) {
 			if strings.Contains(text, s) {
 				t.Errorf("the error shows %q: %s", s, text)
 			}

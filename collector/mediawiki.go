@@ -233,8 +233,8 @@ func (m *mediawiki) Accounts(ctx context.Context, emit func(Account)) error {
 			return fmt.Errorf("list user pages: %w", err)
 		}
 	}
-	seen := map[int64]uint64{} // ids by their last six bits, in words by the others: ids are dense
-	var users []mediawikiUser  // of one answer
+	seen := idSet{}
+	var users []mediawikiUser // of one answer
 	params := url.Values{"list": {"allusers"}, "auprop": {"groups|blockinfo"}, "aulimit": {"max"}}
 	err = m.walk(ctx, params, "allusers", func(dec *jsontext.Decoder) error {
 		var u mediawikiUser
@@ -244,9 +244,7 @@ func (m *mediawiki) Accounts(ctx context.Context, emit func(Account)) error {
 		if u.ID <= 0 || u.Name == "" || !u.Groups.told {
 			return cause.Errorf(cause.BadResponse, "listed an account without id, name or groups")
 		}
-		before := seen[u.ID>>6]
-		seen[u.ID>>6] |= 1 << (u.ID & 63)
-		if seen[u.ID>>6] == before {
+		if !seen.add(u.ID) {
 			return cause.Errorf(cause.BadResponse, "listed an account twice")
 		}
 		users = append(users, u)
@@ -333,7 +331,6 @@ func (m *mediawiki) emailable(ctx context.Context, users []mediawikiUser) (map[i
 			ids[i] = strconv.FormatInt(u.ID, 10)
 		}
 		params := url.Values{"list": {"users"}, "ususerids": {strings.Join(ids, "|")}, "usprop": {"emailable"}}
-		told := len(all)
 		err := m.walk(ctx, params, "users", func(dec *jsontext.Decoder) error {
 			var u struct {
 				ID        int64 `json:"userid"`
@@ -346,8 +343,10 @@ func (m *mediawiki) emailable(ctx context.Context, users []mediawikiUser) (map[i
 		if err != nil {
 			return nil, err
 		}
-		if len(all)-told != len(chunk) {
-			return nil, cause.Errorf(cause.BadResponse, "told the profiles of other accounts than asked for")
+		for _, u := range chunk {
+			if _, told := all[u.ID]; !told {
+				return nil, cause.Errorf(cause.BadResponse, "told the profiles of other accounts than asked for")
+			}
 		}
 	}
 	return all, nil
@@ -462,6 +461,7 @@ func (m *mediawiki) Readings(ctx context.Context, full bool, emit func(Reading))
 // pages tells the title of each page of a namespace that is no redirect.
 func (m *mediawiki) pages(ctx context.Context, namespace string, tell func(title string)) error {
 	params := url.Values{"list": {"allpages"}, "apnamespace": {namespace}, "apfilterredir": {"nonredirects"}, "aplimit": {"max"}}
+	seen := idSet{}
 	return m.walk(ctx, params, "allpages", func(dec *jsontext.Decoder) error {
 		var p struct {
 			ID    int64  `json:"pageid"`
@@ -473,9 +473,25 @@ func (m *mediawiki) pages(ctx context.Context, namespace string, tell func(title
 		if p.ID <= 0 || p.Title == "" {
 			return cause.Errorf(cause.BadResponse, "listed a page without id or title")
 		}
+		if !seen.add(p.ID) {
+			return cause.Errorf(cause.BadResponse, "listed a page twice")
+		}
 		tell(p.Title)
 		return nil
 	}, nil)
+}
+
+// An idSet holds ids of rows. The wiki numbers these one after the other, so 64 of them share an entry.
+type idSet map[int64]uint64
+
+// add tells whether the id is new.
+func (s idSet) add(id int64) bool {
+	entry, bit := id>>6, uint64(1)<<(id&63)
+	if s[entry]&bit != 0 {
+		return false
+	}
+	s[entry] |= bit
+	return true
 }
 
 // walk asks for a list until its end. row is called at each element, and page after each answer.

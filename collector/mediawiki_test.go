@@ -8,6 +8,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	mathrand "math/rand/v2"
@@ -16,6 +17,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,12 +45,15 @@ var wikiStart = time.Date(2026, 10, 26, 0, 0, 0, 0, time.UTC)
 // with status 200, lists in pages. What it answers was compared with testdata/mediawiki/recorded.
 type wiki struct {
 	*httptest.Server
+	front *front
 
 	mu       sync.Mutex
 	users    []wikiAccount
 	pages    []wikiPage
 	rights   []string
 	password string
+	public   bool            // whoever is not logged in may read a little
+	rows     int             // of a page
 	sessions map[string]bool // by cookie: logged in
 	asked    []url.Values
 	fault    func(w http.ResponseWriter, r *http.Request, params url.Values) bool // true: it has answered
@@ -80,8 +85,9 @@ type wikiRevision struct {
 
 func newWiki(t testing.TB) *wiki {
 	w := &wiki{
-		rights: []string{"createpage", "read", "edit"}, password: wikiPassword, sessions: map[string]bool{},
+		sessions: map[string]bool{},
 	}
+	w.repair()
 	special := map[int64]wikiAccount{
 		1: {name: "MediaWiki default"},
 		2: {name: "Weiterleitungskorrektur"}, // "Redirect fixer" in the wiki's language
@@ -152,16 +158,17 @@ func newWiki(t testing.TB) *wiki {
 			p.revisions[0].id, p.revisions[2].id = p.revisions[2].id, p.revisions[0].id // the older half came later
 		}
 	}
-	w.Server = httptest.NewServer(w)
+	w.front = before(w)
+	w.Server = httptest.NewServer(w.front)
 	t.Cleanup(w.Close)
 	return w
 }
 
-// count of requests so far.
-func (w *wiki) count() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.asked)
+// repair puts the wiki in good order.
+func (w *wiki) repair() {
+	w.set(func() {
+		w.rights, w.password, w.public, w.rows = []string{"createpage", "read", "edit"}, wikiPassword, false, 60
+	})
 }
 
 // set changes the wiki while it runs.
@@ -214,15 +221,15 @@ func (w *wiki) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		reply(rw, object{"batchcomplete": true, "query": object{"tokens": object{"logintoken": "token of " + id + `+\`}}})
 		return
 	}
-	if !loggedIn || !slices.Contains(w.rights, "read") {
+	if !loggedIn && !w.public || !slices.Contains(w.rights, "read") {
 		refuse(rw, "readapidenied")
 		return
 	}
-	rows, multi := 60, 50
+	rows, multi := w.rows, 50
 	if slices.Contains(w.rights, "apihighlimits") {
 		rows, multi = 600, 500
 	}
-	list := cmp.Or(params.Get("meta"), params.Get("list"), params.Get("generator"))
+	list := listOf(params)
 	switch list {
 	case "userinfo":
 		reply(rw, object{"batchcomplete": true, "query": object{"userinfo": object{"id": 3, "name": wikiUser, "rights": w.rights}}})
@@ -397,50 +404,99 @@ func strictly(text string) func(any) error {
 	}
 }
 
-func startMediawiki(t *testing.T) *platform {
+func startMediawiki(t *testing.T, timeout time.Duration) *platform {
 	w := newWiki(t)
-	inject := func(f func(http.ResponseWriter, *http.Request, url.Values) bool) func() {
-		return func() { w.set(func() { w.fault = f }) }
-	}
-	status := func(code int) func() {
-		return inject(func(rw http.ResponseWriter, _ *http.Request, _ url.Values) bool {
-			rw.WriteHeader(code)
-			_, _ = io.WriteString(rw, "Person 009 may not")
-			return true
-		})
-	}
-	body := func(text string) func() {
-		return inject(func(rw http.ResponseWriter, _ *http.Request, _ url.Values) bool {
-			_, _ = io.WriteString(rw, text)
-			return true
-		})
-	}
 	return &platform{
-		collector: w.open(t, Options{}, ""),
+		collector: w.open(t, Options{}, fmt.Sprintf("request_timeout: %dms\n", timeout.Milliseconds())),
 		from:      wikiStart, to: wikiStart.Add(28 * 24 * time.Hour),
-		requests: w.count,
-		secrets:  []string{wikiUser, wikiPassword, "Person", "Page", "token of", "php?a", "action="},
-		stall: inject(func(_ http.ResponseWriter, r *http.Request, _ url.Values) bool {
-			<-r.Context().Done()
-			return true
-		}),
-		revoke: func() { w.set(func() { w.rights = []string{"edit"} }) },
-		faults: map[string]fault{
-			"401":         {status(401), cause.Auth},
-			"403":         {status(403), cause.Permission},
-			"408":         {status(408), cause.Timeout},
-			"429":         {status(429), cause.RateLimited},
-			"500":         {status(500), cause.Unavailable},
-			"503":         {status(503), cause.Unavailable},
-			"down":        {w.Close, cause.Unavailable},
-			"empty":       {body(""), cause.BadResponse},
-			"null":        {body("null"), cause.BadResponse},
-			"garbage":     {body("Person 009"), cause.BadResponse},
-			"html":        {body("<html>Person 009</html>"), cause.BadResponse},
-			"wrong shape": {body(`{"query":{"userinfo":7,"allmessages":7,"allpages":7,"allusers":7,"pages":7}}`), cause.BadResponse},
-			"half":        {body(`{"query":{"userinfo":{"id":3`), cause.BadResponse},
-		},
+		secrets: []string{wikiUser, wikiPassword, "Person", "Page", "token of", "php?a", "action="},
+		front:   w.front,
+		faults:  w.faults(),
+		repair:  w.repair,
 	}
+}
+
+// faults are those that can't happen without knowledge of the wiki.
+func (w *wiki) faults() map[string]fault {
+	altered := func(c cause.Cause, change func()) fault { // before the wiki answers
+		return fault{cause: c, http: func(rw http.ResponseWriter, r *http.Request, platform http.Handler) bool {
+			w.set(change)
+			platform.ServeHTTP(rw, r)
+			return true
+		}}
+	}
+	return map[string]fault{
+		"page loop": later(fault{cause: cause.BadResponse, http: func(rw http.ResponseWriter, r *http.Request, platform http.Handler) bool {
+			platform.ServeHTTP(rw, first(r))
+			return true
+		}}),
+		"page repeated": later(fault{cause: cause.BadResponse, http: func(rw http.ResponseWriter, r *http.Request, platform http.Handler) bool {
+			var page, again object
+			if err := errors.Join(json.Unmarshal(answer(r, platform), &page), json.Unmarshal(answer(first(r), platform), &again)); err != nil {
+				panic(err)
+			}
+			page["query"] = again["query"]
+			reply(rw, page)
+			return true
+		}}),
+		"page size changed":   later(altered("", func() { w.rows = 7 })),
+		"right lost half-way": later(altered(cause.Permission, func() { w.rights = nil })),
+		"right lost":          altered(cause.Permission, func() { w.rights = []string{"edit"} }),
+		"error that looks like success": {cause: cause.BadResponse, http: func(rw http.ResponseWriter, _ *http.Request, _ http.Handler) bool {
+			refuse(rw, "Person_009")
+			return true
+		}},
+		"wrong password that still answers": altered(cause.Auth, func() {
+			w.password, w.public = "another", true
+			clear(w.sessions)
+		}),
+
+		"duplicate ids": {cause: cause.BadResponse, http: func(rw http.ResponseWriter, r *http.Request, platform http.Handler) bool {
+			id := map[string]string{"allusers": "userid", "users": "userid", "allpages": "pageid", "allrevisions": "revid"}[listOf(r.Form)]
+			return rewrite(rw, r, platform, func(body []byte) []byte {
+				if ids := regexp.MustCompile(`"`+id+`":\d+`).FindAll(body, 2); len(ids) == 2 {
+					return bytes.Replace(body, ids[1], ids[0], 1)
+				}
+				return body
+			})
+		}},
+		"year 0":           replaced(cause.BadResponse, `"timestamp":"2026`, `"timestamp":"0000`),
+		"year 9999":        replaced(cause.BadResponse, `"timestamp":"2026`, `"timestamp":"9999`),
+		"sentinel numbers": unread(replaced(cause.BadResponse, `id":`, `id":-`)),
+
+		"null":    changed(cause.BadResponse, func([]byte) []byte { return []byte("null") }),
+		"garbage": changed(cause.BadResponse, func([]byte) []byte { return []byte("Person 009") }),
+		"wrong shape": changed(cause.BadResponse, func([]byte) []byte {
+			return []byte(`{"query":{"userinfo":7,"allmessages":7,"allpages":7,"allusers":7,"pages":7}}`)
+		}),
+	}
+}
+
+// later is for a fault that happens from the second page of a list on.
+func later(f fault) fault {
+	happen := f.http
+	f.http = func(rw http.ResponseWriter, r *http.Request, platform http.Handler) bool {
+		if len(first(r).Form) == len(r.Form) {
+			platform.ServeHTTP(rw, r)
+			return false
+		}
+		return happen(rw, r, platform)
+	}
+	return f
+}
+
+// first is the request for the first page of the list that r asks for more of.
+func first(r *http.Request) *http.Request {
+	r = r.Clone(r.Context())
+	for _, more := range []string{"aufrom", "apcontinue", "garvcontinue", "continue"} {
+		r.Form.Del(more)
+	}
+	return r
+}
+
+// listOf names what a request asks for.
+func listOf(params url.Values) string {
+	return cmp.Or(params.Get("meta"), params.Get("list"), params.Get("generator"), params.Get("action"))
 }
 
 func TestMediawikiFacts(t *testing.T) {
@@ -538,7 +594,7 @@ func TestMediawikiRequests(t *testing.T) {
 	codes := map[string]int{}
 	w := newWiki(t)
 	m := w.open(t, Options{OnRequest: func(code string) { codes[code]++ }}, "")
-	p := &platform{collector: m, from: wikiStart, to: wikiStart.Add(time.Hour), requests: w.count}
+	p := &platform{collector: m, from: wikiStart, to: wikiStart.Add(time.Hour), front: w.front}
 	for _, step := range []struct {
 		call string
 		want int
@@ -549,11 +605,11 @@ func TestMediawikiRequests(t *testing.T) {
 		{"accounts", 12}, // names, 3 pages of user pages, 3 of accounts, and their profiles by 50
 		{"readings", 4},  // pages of pages
 	} {
-		if got := asks(t, p, calls[step.call]); got != step.want {
+		if got := asks(t, p, step.call); got != step.want {
 			t.Errorf("%s: %d requests, want %d", step.call, got, step.want)
 		}
 	}
-	if diff := gocmp.Diff(map[string]int{"200": w.count()}, codes); diff != "" {
+	if diff := gocmp.Diff(map[string]int{"200": w.front.count()}, codes); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -744,7 +800,7 @@ func TestMediawikiFaults(t *testing.T) {
 					return test.fault(w, rw, r, params)
 				}
 			})
-			err := calls[test.call](t.Context(), p)
+			_, err := told(t.Context(), p, test.call)
 			want := strings.ReplaceAll(test.want, "WIKI", strings.TrimPrefix(w.URL, "http://")+"/w/api.php")
 			if cause.Of(err) != test.cause || err.Error() != want {
 				t.Errorf("cause %q, error\n%v, want %q,\n%s", cause.Of(err), err, test.cause, want)
@@ -878,7 +934,7 @@ func TestMediawikiRecorded(t *testing.T) {
 	play := map[string]string{} // by what tells the requests apart
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
-		key := cmp.Or(r.Form.Get("meta"), r.Form.Get("list"), r.Form.Get("generator"), r.Form.Get("action"))
+		key := listOf(r.Form)
 		for _, more := range []string{"aufrom", "garvcontinue"} {
 			if r.Form.Has(more) {
 				key += " continued"
@@ -970,7 +1026,7 @@ func TestMediawikiRecorded(t *testing.T) {
 			play[key] = file
 		}
 		play[test.key] = test.file
-		if err := calls[test.call](t.Context(), p); cause.Of(err) != test.cause {
+		if _, err := told(t.Context(), p, test.call); cause.Of(err) != test.cause {
 			t.Errorf("%s: %v", test.file, err)
 		}
 	}

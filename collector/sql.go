@@ -557,7 +557,9 @@ func (c *sqlCollector) connect(ctx context.Context) (*sql.DB, error) {
 	if err != nil || len(bytes.TrimSpace(dsn)) == 0 {
 		return nil, cause.Errorf(cause.Other, "dsn_file: %s does not hold %s", c.dsnFile, c.driver.dsn)
 	}
-	if err := db.PingContext(ctx); err != nil {
+	limited, cancel := c.limit(ctx)
+	defer cancel()
+	if err := db.PingContext(limited); err != nil {
 		_ = db.Close()
 		return nil, c.failed(ctx, sqlQuery{name: "connect to " + c.driver.name}, err)
 	}
@@ -653,10 +655,7 @@ func (c *sqlCollector) rows(ctx context.Context, tx *sql.Tx, q sqlQuery, columns
 
 // run binds q for do, keeps its time limit where the database does not, and explains what the database says.
 func (c *sqlCollector) run(ctx context.Context, q sqlQuery, bounds []any, do func(ctx context.Context, text string, args []any) error) error {
-	limited, cancel := ctx, func() {}
-	if c.driver.untimed {
-		limited, cancel = context.WithTimeout(ctx, c.timeout)
-	}
+	limited, cancel := c.limit(ctx)
 	defer cancel()
 	text, args := c.driver.bind(q.text, bounds)
 	err := do(limited, text, args)
@@ -666,10 +665,21 @@ func (c *sqlCollector) run(ctx context.Context, q sqlQuery, bounds []any, do fun
 		c.onRequest("ok")
 		return nil
 	case !errors.As(err, &mistake):
+		if limited.Err() != nil {
+			err = limited.Err() // whatever broke then, that is why
+		}
 		err = c.failed(ctx, q, err)
 	}
 	c.onRequest("error")
 	return err
+}
+
+// limit bounds the time of one statement where the database does not, or has had twice the time to do so.
+func (c *sqlCollector) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if c.driver.untimed {
+		return context.WithTimeout(ctx, c.timeout)
+	}
+	return context.WithTimeout(ctx, 2*c.timeout)
 }
 
 // failed explains an error of the database in words of our own, as the driver's may hold the connection
@@ -734,8 +744,8 @@ func (c *sqlCollector) value(column sqlColumn, typ string, value any) (any, erro
 	}
 	switch column.sort {
 	case sqlMoment:
-		if t, ok := value.(time.Time); !ok || t.Year() <= 1970 || t.Year() > 9999 {
-			return nil, fmt.Errorf("column %s is infinite, or outside the years 1971 to 9999, in a row; a time that is not known is NULL", column.name)
+		if t, ok := value.(time.Time); !ok || t.Year() <= 1970 || t.Year() >= 9999 {
+			return nil, fmt.Errorf("column %s is infinite, or outside the years 1971 to 9998, in a row; a time that is not known is NULL", column.name)
 		}
 	case sqlNumber:
 		n, err := strconv.ParseFloat(fmt.Sprint(value), 64)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
@@ -31,6 +32,9 @@ var postgresDriver = sqlDriver{
 	explain: explainPostgres,
 }
 
+// maxPostgresRow is how many bytes a row may have. The driver makes room for all of one at once.
+const maxPostgresRow = 1 << 20
+
 func openPostgres(dsn string, _ *time.Location) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
@@ -39,6 +43,7 @@ func openPostgres(dsn string, _ *time.Location) (*sql.DB, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "intranet_exporter"
 	}
+	config.MaxProtocolMessageBodyLen = maxPostgresRow
 	// The mode that needs no prepared statement: a connection pooler may lose it, a changed table outdate it.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	return stdlib.OpenDB(*config), nil
@@ -56,9 +61,13 @@ func postgresSettings(timeout time.Duration, _ *time.Location) string {
 func explainPostgres(query string, err error) (cause.Cause, string) {
 	var connect *pgconn.ConnectError
 	var answer *pgconn.PgError
-	if errors.As(err, &answer) {
+	var large *pgproto3.ExceededMaxBodyLenErr
+	switch {
+	case errors.As(err, &answer):
 		why, text := postgresAnswer(query, answer, errors.As(err, &connect))
 		return why, fmt.Sprintf("%s (SQLSTATE %s)", text, answer.Code)
+	case errors.As(err, &large) && !errors.As(err, &connect):
+		return cause.BadResponse, fmt.Sprintf("a row is larger than %d MiB; does the query give a column that it need not?", maxPostgresRow>>20)
 	}
 	return connectionLost(err, "PostgreSQL")
 }

@@ -68,7 +68,7 @@ func TestSQLiteMistakes(t *testing.T) {
 		bounds  = "events.login: returned a time outside the bounds that it was given; it must say at >= $1 AND at < $2"
 		numbers = "events.login: compares a number with the text of a time, and so finds nothing; for Unix seconds write at >= unixepoch($1) AND at < unixepoch($2)"
 		noZone  = "is a time without a zone; write under time_zone where its clock hung, such as Europe/Amsterdam or UTC"
-		years   = "is infinite, or outside the years 1971 to 9999, in a row; a time that is not known is NULL"
+		years   = "is infinite, or outside the years 1971 to 9998, in a row; a time that is not known is NULL"
 		moment  = "it must be Unix seconds, or the text of a time such as 2026-03-10 08:00:00Z"
 	)
 	for _, test := range []struct {

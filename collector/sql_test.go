@@ -394,13 +394,13 @@ type fakePostgres struct {
 	// answer sends what a query of the configuration results in; false ends the connection there.
 	answer func(b *pgproto3.Backend, query string) bool
 
-	mu       sync.Mutex
-	startup  map[string]string // parameters of the last connection
-	queries  []string          // of the configuration, as they came
-	bounds   []time.Time       // of the last of them
-	requests int               // connections, and queries of any kind
-	// fault, when set, is what becomes of every query and plan; false ends the connection there.
-	fault func(b *pgproto3.Backend) bool
+	front *front // which counts connections, queries of the configuration, and their plans
+
+	mu      sync.Mutex
+	startup map[string]string // parameters of the last connection
+	queries []string          // of the configuration, as they came
+	bounds  []time.Time       // of the last of them
+	cancels int               // how many were to be cancelled
 }
 
 // set changes what the server does from now on.
@@ -410,19 +410,13 @@ func (f *fakePostgres) set(change func()) {
 	change()
 }
 
-func (f *fakePostgres) count() int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.requests
-}
-
 func newFakePostgres(t *testing.T) *fakePostgres {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fakePostgres{dsn: fmt.Sprintf("postgres://jan.jansen:hunter2@%s/staff?sslmode=disable", l.Addr())}
+	f := &fakePostgres{dsn: fmt.Sprintf("postgres://jan.jansen:hunter2@%s/staff?sslmode=disable", l.Addr()), front: &front{}}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -449,9 +443,14 @@ func (f *fakePostgres) serve(conn net.Conn) {
 	var refuse *pgproto3.ErrorResponse
 	switch m := message.(type) {
 	case *pgproto3.CancelRequest:
+		f.set(func() { f.cancels++ })
 		return
 	case *pgproto3.StartupMessage:
-		f.set(func() { f.startup, f.requests, refuse = m.Parameters, f.requests+1, f.refuse })
+		f.set(func() { f.startup, refuse = m.Parameters, f.refuse })
+	}
+	if met, alive := f.meet(conn, b, ""); met && !alive {
+		_ = b.Flush()
+		return
 	}
 	if refuse != nil {
 		b.Send(refuse)
@@ -460,8 +459,9 @@ func (f *fakePostgres) serve(conn net.Conn) {
 	}
 	b.Send(&pgproto3.AuthenticationOk{})
 	b.Send(&pgproto3.ParameterStatus{Name: "client_encoding", Value: "UTF8"})
+	b.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte("1234")})
 	b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
-	query := ""
+	query, status := "", byte('I')
 	for b.Flush() == nil {
 		message, err := b.Receive()
 		if err != nil {
@@ -469,40 +469,68 @@ func (f *fakePostgres) serve(conn net.Conn) {
 		}
 		switch m := message.(type) {
 		case *pgproto3.Query: // begin, rollback, ping, and what is planned without bounds
-			if fault := f.request(); fault != nil && strings.HasPrefix(m.String, "EXPLAIN ") && !fault(b) {
-				_ = b.Flush()
-				return
+			switch word, _, _ := strings.Cut(m.String, " "); word {
+			case "begin":
+				status = 'T'
+			case "rollback":
+				status = 'I'
+			}
+			if strings.HasPrefix(m.String, "EXPLAIN ") {
+				if met, alive := f.meet(conn, b, m.String); met && !alive {
+					_ = b.Flush()
+					return
+				}
 			}
 			b.Send(&pgproto3.CommandComplete{CommandTag: []byte("OK")})
-			b.Send(&pgproto3.ReadyForQuery{TxStatus: 'T'})
+			b.Send(&pgproto3.ReadyForQuery{TxStatus: status})
 		case *pgproto3.Parse:
 			query = m.Query
 		case *pgproto3.Bind:
 			f.set(func() { f.bounds = moments(m) })
 		case *pgproto3.Sync:
-			if !f.execute(b, query) {
+			if !f.execute(conn, b, query) {
 				_ = b.Flush()
 				return
 			}
-			b.Send(&pgproto3.ReadyForQuery{TxStatus: 'T'})
+			b.Send(&pgproto3.ReadyForQuery{TxStatus: status})
 		}
 	}
 }
 
-// request counts one more, and returns what is to become of it instead of an answer.
-func (f *fakePostgres) request() (fault func(*pgproto3.Backend) bool) {
-	f.set(func() { f.requests++; fault = f.fault })
-	return fault
+// meet has the front's fault happen to a query, "" = a connection that is being opened, if it is its turn.
+func (f *fakePostgres) meet(conn net.Conn, b *pgproto3.Backend, query string) (met, alive bool) {
+	fault, turn := f.front.next()
+	if !turn {
+		return false, true
+	}
+	q := postgresQuery{Backend: b, conn: conn, about: "connect", custom: strings.Contains(query, "avg(")}
+	if query != "" {
+		q.about = about(query)
+	}
+	before := 0
+	f.set(func() { q.bounds, before = f.bounds, f.cancels })
+	q.cancelled = func() (yes bool) {
+		f.set(func() { yes = f.cancels > before })
+		return yes
+	}
+	f.front.note(1) // before the client can know
+	if met, alive = fault.postgres(q); !met {
+		f.front.note(-1)
+	}
+	return met, alive
 }
 
-func (f *fakePostgres) execute(b *pgproto3.Backend, query string) bool {
-	if fault := f.request(); fault != nil {
-		return fault(b)
-	}
+func (f *fakePostgres) execute(conn net.Conn, b *pgproto3.Backend, query string) bool {
 	b.Send(&pgproto3.ParseComplete{})
 	b.Send(&pgproto3.BindComplete{})
+	isSetting := strings.Contains(query, "set_config(")
+	if !isSetting {
+		if met, alive := f.meet(conn, b, query); met {
+			return alive
+		}
+	}
 	switch {
-	case strings.Contains(query, "set_config("):
+	case isSetting:
 		b.Send(&pgproto3.NoData{})
 	case strings.HasPrefix(query, "EXPLAIN "):
 		columns(b, "QUERY PLAN:25")
@@ -550,7 +578,7 @@ func row(b *pgproto3.Backend, values ...string) {
 }
 
 // startSQL starts the portal of testdata/sql/portal.yml, in which something happens every 17 minutes.
-func startSQL(t *testing.T) *platform {
+func startSQL(t *testing.T, timeout time.Duration) *platform {
 	f := newFakePostgres(t)
 	f.answer = func(b *pgproto3.Backend, query string) bool {
 		switch {
@@ -571,38 +599,12 @@ func startSQL(t *testing.T) *platform {
 		}
 		return true
 	}
-	every := func(fault func(b *pgproto3.Backend) bool) func() {
-		return func() { f.set(func() { f.fault = fault }) }
-	}
-	say := func(code string) func() {
-		return every(func(b *pgproto3.Backend) bool {
-			b.Send(pgError(code, "not you, Jansen", 0))
-			return true
-		})
-	}
-	refuse := func(code string) func() {
-		return func() { f.set(func() { f.refuse = fatal(code, "not you, Jansen") }) }
-	}
 	return &platform{
-		collector: portal(t, f.dsn),
+		collector: portal(t, f.dsn, "driver: postgres", fmt.Sprintf("driver: postgres\nstatement_timeout: %dms", timeout.Milliseconds())),
 		from:      from, to: to,
-		requests: f.count,
-		secrets:  []string{"ansen", "hunter2", "staff", "127.0.0.1", "example.org", "SELECT"},
-		stall: every(func(b *pgproto3.Backend) bool {
-			_, _ = b.Receive() // until the collector hangs up
-			return false
-		}),
-		revoke: say("42501"),
-		faults: map[string]fault{
-			"another password":     {refuse("28P01"), cause.Auth},
-			"no right to connect":  {refuse("42501"), cause.Permission},
-			"too many connections": {refuse("53300"), cause.Unavailable},
-			"no right to read":     {say("42501"), cause.Permission},
-			"too slow":             {say("57014"), cause.Timeout},
-			"shut down":            {say("57P01"), cause.Unavailable},
-			"no such table":        {say("42P01"), cause.BadResponse},
-			"hung up":              {every(func(*pgproto3.Backend) bool { return false }), cause.Unavailable},
-		},
+		secrets: []string{"ansen", "hunter2", "staff", "127.0.0.1", "example.org", "SELECT"},
+		front:   f.front,
+		faults:  sqlFaults,
 	}
 }
 
@@ -876,13 +878,13 @@ var sqlMistakes = []struct {
 		"accounts: column kind must be person, employee, guest or service; say with CASE which of them each of yours is"},
 	{"accounts", "SELECT 1 AS id, NULL::boolean AS enabled", []string{"id:23", "enabled:16"}, [][]string{{"1", "NULL"}}, "accounts: column enabled is NULL in a row, where it may not be"},
 	{"accounts", "SELECT 1 AS id, timestamptz '-infinity' AS last_login", []string{"id:23", "last_login:1184"}, [][]string{{"1", "-infinity"}},
-		"accounts: column last_login is infinite, or outside the years 1971 to 9999, in a row; a time that is not known is NULL"},
+		"accounts: column last_login is infinite, or outside the years 1971 to 9998, in a row; a time that is not known is NULL"},
 	{"accounts", "SELECT 1 AS id, to_timestamp(0) AS last_login", []string{"id:23", "last_login:1184"}, [][]string{{"1", "1970-01-01 00:00:00+00"}},
-		"accounts: column last_login is infinite, or outside the years 1971 to 9999, in a row; a time that is not known is NULL"},
+		"accounts: column last_login is infinite, or outside the years 1971 to 9998, in a row; a time that is not known is NULL"},
 	{"accounts", "SELECT 1 AS id, timestamptz '294276-12-31' AS last_active", []string{"id:23", "last_active:1184"}, [][]string{{"1", "294276-12-31 00:00:00+00"}},
-		"accounts: column last_active is infinite, or outside the years 1971 to 9999, in a row; a time that is not known is NULL"},
+		"accounts: column last_active is infinite, or outside the years 1971 to 9998, in a row; a time that is not known is NULL"},
 	{"accounts", "SELECT 1 AS id, timestamptz '4713-01-01 BC' AS last_active", []string{"id:23", "last_active:1184"}, [][]string{{"1", "4713-01-01 00:00:00+00 BC"}},
-		"accounts: column last_active is infinite, or outside the years 1971 to 9999, in a row; a time that is not known is NULL"},
+		"accounts: column last_active is infinite, or outside the years 1971 to 9998, in a row; a time that is not known is NULL"},
 	{"events.login", "SELECT NULL::timestamptz AS at, 1 AS account WHERE now() <> $1 AND now() <> $2", []string{"at:1184", "account:23"}, [][]string{{"NULL", "1"}},
 		"events.login: column at is NULL in a row, where it may not be"},
 	{"events.login", "SELECT $2::timestamptz AS at, 1 AS account WHERE $1 < now()", []string{"at:1184", "account:23"}, [][]string{{"2026-03-11 00:00:00+00", "1"}},

@@ -30,7 +30,7 @@ func TestAddAPlatform(t *testing.T) {
 	if len(overlay.Replace) != 2 || len(lines) != 2 {
 		t.Fatalf("CONTRIBUTING.md has the files %v and the lines %q", overlay.Replace, lines)
 	}
-	const types, contracts = "var Types = map[string]New{\n", "var contracts = map[string]func(*testing.T) *platform{\n"
+	const types, contracts = "var Types = map[string]New{\n", "var contracts = map[string]func(*testing.T, time.Duration) *platform{\n"
 	put("collector/collector.go", strings.Replace(read(t, "../collector/collector.go"), types, types+lines[0][1], 1))
 	put("collector/contract_test.go", strings.Replace(read(t, "../collector/contract_test.go"), contracts, contracts+lines[1][1], 1))
 
