@@ -93,12 +93,14 @@ type EventSource struct {
 type AccountSource struct {
 	Source     string
 	Nameless   bool // names are not told, so that no exclusion by name works
+	Identity   bool // who somebody is on other platforms too
 	LastLogin  bool
 	LastActive bool
 	Profile    []string // the fields that count, in the order of Account.Filled
 }
 
-// A ReadingSource is a number that the platform counts by itself.
+// A ReadingSource is a number that the platform counts by itself. Those of the pseudo-platform people are joined
+// from the accounts of others.
 type ReadingSource struct {
 	measure.Ref
 	Source     string
@@ -174,11 +176,14 @@ func (d Description) Measures() []Delivered {
 		for _, r := range d.Readings {
 			if r.Measure == m.Name {
 				reported[r.Ref] = true
-				unit := m.Unit
-				if m.Name == measure.Custom {
+				unit, basis := m.Unit, measure.Reported
+				switch {
+				case m.Name == measure.Custom:
 					unit = r.Unit
+				case m.Counting == measure.Across:
+					basis = measure.Joined
 				}
-				all = append(all, Delivered{Ref: r.Ref, Basis: measure.Reported, Source: r.Source, Unit: unit, Title: r.Title})
+				all = append(all, Delivered{Ref: r.Ref, Basis: basis, Source: r.Source, Unit: unit, Title: r.Title})
 			}
 		}
 		basis, source := d.counted(m)

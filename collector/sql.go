@@ -198,7 +198,7 @@ func (c *sqlCollector) addAccounts(cfg sqlConfig, wanted []string) error {
 	c.accountColumns = []sqlColumn{
 		{name: "id", sort: sqlText, required: true},
 		{name: "name", sort: sqlText, null: true},
-		{name: "identity", sort: sqlText, null: true},
+		{name: "identity", sort: sqlText, null: true, required: slices.Contains(columns, "identity")},
 		{name: "kind", sort: sqlText},
 		{name: "enabled", sort: sqlBoolean},
 	}
@@ -214,6 +214,7 @@ func (c *sqlCollector) addAccounts(cfg sqlConfig, wanted []string) error {
 	c.description.Accounts = &AccountSource{
 		Source:     "accounts",
 		Nameless:   !slices.Contains(columns, "name") && !slices.Contains(columns, "*"),
+		Identity:   slices.Contains(columns, "identity"),
 		LastLogin:  slices.Contains(columns, "last_login"),
 		LastActive: slices.Contains(columns, "last_active"),
 		Profile:    wanted,
@@ -281,6 +282,8 @@ func (r sqlReadingConfig) measure(key string) (ref measure.Ref, unit measure.Uni
 	switch {
 	case !known:
 		return ref, "", sqlKeyError(key+".measure", "unknown measure (known measures: %s)", measure.Names())
+	case m.Counting == measure.Across:
+		return ref, "", sqlKeyError(key+".measure", "%s is counted over all platforms together, by the exporter", m.Name)
 	case m.Label != "" && !custom:
 		return ref, "", sqlKeyError(key+".measure", "%s has one number per %s, and a reading is one number", m.Name, m.Label)
 	case custom && !sqlName.MatchString(r.Name):
@@ -319,7 +322,7 @@ func undeliveredBySQL(d Description) map[string]string {
 	undelivered := map[string]string{}
 	for _, m := range measure.All {
 		switch {
-		case m.Name == measure.Custom:
+		case m.Name == measure.Custom, m.Counting == measure.Across:
 			continue
 		case m.Counting == measure.FromReadings:
 			undelivered[m.Name] = "There is no query for it under readings."

@@ -111,6 +111,8 @@ func TestSQLKeys(t *testing.T) {
 			"readings[0].measure: unknown measure (known measures: " + measure.Names() + ")"},
 		{"a measure with a label", "readings: [{measure: accounts_excluded, query: SELECT 1 AS value}]", nil,
 			"readings[0].measure: accounts_excluded has one number per reason, and a reading is one number"},
+		{"a measure of all platforms", "readings: [{measure: people, query: SELECT 1 AS value}]", nil,
+			"readings[0].measure: people is counted over all platforms together, by the exporter"},
 		{"window missing", "readings: [{measure: logins, query: SELECT 1 AS value}]", nil,
 			"readings[0].window: is missing; write over how many days the query counts, such as 7d"},
 		{"window of a moment", "readings: [{measure: pages, window: 7d, query: SELECT 1 AS value}]", nil,

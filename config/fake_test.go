@@ -87,7 +87,15 @@ func newPortal(decode func(any) error, o collector.Options) (collector.Collector
 	if err := decode(&k); err != nil {
 		return nil, err
 	}
-	d := collector.Description{Accounts: &collector.AccountSource{Source: "accounts query", Nameless: k.Accounts == "no names", LastLogin: true, Profile: o.Profile}, Step: day}
+	d := collector.Description{Step: day}
+	if k.Accounts != "none" {
+		d.Accounts = &collector.AccountSource{
+			Source: "accounts query", Profile: o.Profile,
+			Nameless:  k.Accounts == "no names",
+			Identity:  strings.Contains(k.Accounts, "identity"),
+			LastLogin: !strings.Contains(k.Accounts, "no logins"),
+		}
+	}
 	var problems []error
 	if k.DSNFile == "" {
 		problems = append(problems, &collector.KeyError{Key: "dsn_file", Err: errors.New("is missing; write the name of the file that holds the connection string")})

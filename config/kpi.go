@@ -174,6 +174,14 @@ func measurable() []string {
 	return names
 }
 
+// unknownPlatform notes that there is no platform with a name, unless it may be one without a proper name.
+func (l *loader) unknownPlatform(key, name string) {
+	names := slices.DeleteFunc(slices.Sorted(maps.Keys(l.broken)), func(name string) bool { return !slug.MatchString(name) })
+	if len(names) == len(l.broken) {
+		l.problem(key, "unknown platform%s (platforms: %s)", suggest(name, names), strings.Join(names, ", "))
+	}
+}
+
 // choose finds the platform of a KPI: the one that is named, or the only one that delivers the measure. It
 // returns nil without a problem where that hangs on a platform with problems of its own.
 func (l *loader) choose(key string, ref measure.Ref, name *string) *Platform {
@@ -181,24 +189,25 @@ func (l *loader) choose(key string, ref measure.Ref, name *string) *Platform {
 	if len(l.keys.Platforms) == 0 {
 		return nil
 	}
+	if m, _ := measure.Lookup(ref.Measure); name == nil && m.Counting == measure.Across {
+		return l.choosePeople(parent(key)+".measure", ref.Measure)
+	}
 	if name != nil {
+		if *name == People {
+			return l.choosePeople(key, People)
+		}
 		i := slices.IndexFunc(platforms, func(p *Platform) bool { return p.Name == *name })
 		_, written := l.broken[*name]
 		switch {
 		case i >= 0 && !l.broken[*name]:
 			return platforms[i]
 		case !written:
-			names := slices.DeleteFunc(slices.Sorted(maps.Keys(l.broken)), func(name string) bool { return !slug.MatchString(name) })
-			if len(names) == len(l.broken) { // else it may be the one without a proper name
-				l.problem(key, "unknown platform%s (platforms: %s)", suggest(*name, names), strings.Join(names, ", "))
-			}
+			l.unknownPlatform(key, *name)
 		}
 		return nil
 	}
-	for _, broken := range l.broken {
-		if broken {
-			return nil
-		}
+	if l.anyBroken() {
+		return nil
 	}
 	var names []string
 	var found *Platform
@@ -270,6 +279,9 @@ func windows(p *Platform, ref measure.Ref) []collector.Delivered {
 
 // undelivered says why a platform does not have a measure, where that is known.
 func undelivered(p *Platform, ref measure.Ref) string {
+	if m, _ := measure.Lookup(ref.Measure); m.Counting == measure.Across && p.Name != People {
+		return ": it is counted across platforms, with platform: " + People
+	}
 	if why := p.Description.Undelivered[ref.Measure]; why != "" {
 		return ": " + strings.TrimSuffix(why, ".")
 	}
@@ -293,7 +305,7 @@ func delivered(p *Platform) string {
 
 // quotient is the unit of one number per another.
 func quotient(a, b measure.Unit) measure.Unit {
-	people := []measure.Unit{"accounts", "users"}
+	people := []measure.Unit{"accounts", "users", "people"}
 	if a == b || slices.Contains(people, a) && slices.Contains(people, b) {
 		return measure.Ratio
 	}
@@ -459,5 +471,5 @@ func (l *loader) lookAtKPIs() {
 
 // counts tells whether a KPI is a bare volume.
 func (k *KPI) counts() bool {
-	return k.Per == nil && k.Measure.Measure != measure.Custom && k.Unit != measure.Ratio && k.Unit != "accounts" && k.Unit != "users"
+	return k.Per == nil && k.Measure.Measure != measure.Custom && !slices.Contains([]measure.Unit{measure.Ratio, "accounts", "users", "people"}, k.Unit)
 }

@@ -47,6 +47,7 @@ type (
 		TimeZone         *string         `yaml:"time_zone"`
 		Exclude          excludeKeys     `yaml:"exclude"`
 		Links            linkKeys        `yaml:"links"`
+		People           *peopleKeys     `yaml:"people"`
 		Platforms        []yaml.Node     `yaml:"platforms"`
 		Objectives       []objectiveKeys `yaml:"objectives"`
 	}
@@ -112,6 +113,7 @@ func load(file string, content []byte, types map[string]collector.New, options f
 		for i := range l.keys.Platforms {
 			l.platform(fmt.Sprintf("platforms[%d]", i), &l.keys.Platforms[i])
 		}
+		l.people()
 		for i := range l.keys.Objectives {
 			l.objective(fmt.Sprintf("objectives[%d]", i), &l.keys.Objectives[i])
 		}
@@ -137,6 +139,8 @@ type loader struct {
 	config *Config
 	slugs  map[string]string // names in use, such as "KPI logins": the key that took it
 	broken map[string]bool   // platforms with problems of their own; what refers to them is not checked
+
+	peopleless string // why no people are counted across platforms, "" = they are, or that is not known
 
 	// What holds for platforms that say nothing else.
 	pollInterval     time.Duration // 0 = not written
@@ -193,8 +197,8 @@ func (l *loader) platform(key string, n *yaml.Node) {
 		return
 	}
 	name = l.slug(key+".name", "platform", k.Name)
-	if name == "people" {
-		l.problem(key+".name", "people stands for all platforms together; choose another name")
+	if name == People {
+		l.problem(key+".name", "%s stands for all platforms together; choose another name", People)
 	}
 	p := &Platform{Name: name, Type: l.text(key+".type", k.Type), Identity: l.text(key+".identity", k.Identity)}
 	if k.Type == nil {

@@ -62,7 +62,7 @@ func TestBadContent(t *testing.T) {
 		"too large":   {strings.Repeat("# comment\n", 110_000), "f.yml: is larger than 1 MiB, which no config file should be"},
 		"brackets":    {"platforms: " + strings.Repeat("[", 20_000), "f.yml:1: is not YAML: exceeded max depth of 10000"},
 		"indentation": {"platforms:\n" + strings.Repeat("- ", 20_000), "f.yml:2: is not YAML: exceeded max depth of 10000"},
-		"long key":    {strings.Repeat("k", 1000) + ": 1\nplatforms: 1", `f.yml:1: …: unknown key (known keys: poll_interval, accounts_interval, max_age, time_zone, exclude, links, platforms, objectives)` + "\nf.yml:2: platforms: must be a list"},
+		"long key":    {strings.Repeat("k", 1000) + ": 1\nplatforms: 1", `f.yml:1: …: unknown key (known keys: poll_interval, accounts_interval, max_age, time_zone, exclude, links, people, platforms, objectives)` + "\nf.yml:2: platforms: must be a list"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load("f.yml", []byte(test.content), fakeTypes, fakeOptions, time.Now())

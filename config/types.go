@@ -3,6 +3,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -18,6 +19,7 @@ type Config struct {
 	TimeZone   *time.Location
 	Dashboard  string // links.dashboard with {kpi} in it, "" = the scorecard page
 	Platforms  []*Platform
+	People     *Platform // stands for all that take part in the people across platforms; nil = fewer than two do
 	Objectives []*Objective
 	Notes      []Note
 	Warnings   []Problem // what loads but should be looked at
@@ -44,13 +46,18 @@ type Platform struct {
 	Exclude    Exclude
 	Identity   string  // such as "{name}@example.org", "" = as the platform tells it
 	CompleteAt float64 // share of the profile fields at which a profile is complete, (0, 1]
+	Part       *Part   // in the people across platforms; nil = it takes none, and nobody's identity is kept
 
 	Fingerprint string // equal as long as nothing that concerns this platform was edited
 }
 
 // Counting is what decides which accounts are counted, and as what: after a change they have to be listed anew.
 func (p *Platform) Counting() []string {
-	parts := []string{strconv.FormatBool(p.Exclude.Guests)}
+	identity := ""
+	if p.Part != nil {
+		identity = cmp.Or(p.Identity, "as told")
+	}
+	parts := []string{strconv.FormatBool(p.Exclude.Guests), identity}
 	for _, re := range p.Exclude.Accounts {
 		parts = append(parts, "without "+re.String())
 	}

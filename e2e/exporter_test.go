@@ -30,7 +30,8 @@ var exporterConfig string
 type setup struct {
 	wiki             *wiki
 	portal           *portalCopy
-	limit            int // of the KPI on pages created
+	limit            int    // of the KPI on pages created
+	workforce        string // of the people across platforms
 	accountsInterval time.Duration
 }
 
@@ -99,8 +100,9 @@ func (e *exporter) configure(t *testing.T) {
 		Wiki             *server
 		Portal           string
 		Limit, Target    int
+		Workforce        string
 		AccountsInterval string
-	}{Limit: e.limit, Target: e.limit + 100, AccountsInterval: fmt.Sprintf("%.0fs", e.accountsInterval.Seconds())}
+	}{Workforce: e.workforce, Limit: e.limit, Target: e.limit + 100, AccountsInterval: fmt.Sprintf("%.0fs", e.accountsInterval.Seconds())}
 	if e.wiki != nil {
 		values.Wiki = &server{e.wiki.api(), write(t, e.wiki.passwords[len(e.wiki.passwords)-1], e.dir, "wiki.pass")}
 	}
@@ -266,12 +268,13 @@ func (m metrics) dataTime(platform string) time.Time {
 	return m.at("intranet_collector_data_timestamp_seconds", platform, "event")
 }
 
-// measures returns the platform's part of the vocabulary, without the label platform.
+// measures returns the platform's part of the vocabulary, without the label platform; of people across platforms the
+// part is that of none.
 func (m metrics) measures(platform string) map[string]float64 {
 	own := map[string]float64{}
 	for name, v := range m {
 		metric, labels, _ := strings.Cut(strings.TrimSuffix(name, "}"), "{")
-		if !slices.ContainsFunc(measure.All, func(x measure.Measure) bool { return x.Metric == metric }) {
+		if !slices.ContainsFunc(measure.All, func(x measure.Measure) bool { return x.Metric == metric && x.Counting != measure.Across }) {
 			continue
 		}
 		var others []string

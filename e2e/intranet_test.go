@@ -49,6 +49,7 @@ func TestIntranet(t *testing.T) {
 		prove func(*testing.T, *intranet)
 	}{
 		{"each number equals SQL in the platform's database", numbersEqualSQL},
+		{"people across platforms equal SQL in both databases", peopleEqualSQL},
 		{"a second poll asks only for what is new", secondPollAsksForNews},
 		{"SIGKILL in the middle of polls loses and doubles nothing", killsLoseNothing},
 		{"accounts join, leave and return", accountsJoinLeaveReturn},

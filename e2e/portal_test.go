@@ -193,14 +193,40 @@ func (c *portalCopy) number(t *testing.T, query string, args ...any) float64 {
 	return n
 }
 
-// truth counts every measure in the portal's own database, as of at.
-func (c *portalCopy) truth(t *testing.T, at time.Time) map[string]float64 {
+// What people do on the portal.
+const (
+	portalLogins   = `SELECT at, user_id FROM logins WHERE ok AND channel NOT IN ('api', 'sso_refresh')`
+	portalViews    = `SELECT at, user_id FROM page_views`
+	portalCreated  = `SELECT created AS at, author AS user_id FROM pages WHERE deleted IS NULL`
+	portalEdits    = `SELECT at, user_id FROM feed WHERE what = 'edit'`
+	portalComments = `SELECT at, user_id FROM feed WHERE what = 'comment'`
+	portalLikes    = `SELECT at, user_id FROM feed WHERE what = 'like'`
+	portalSearches = `SELECT at, user_id FROM feed WHERE what = 'search'`
+)
+
+// portalPeople are the measures of distinct people, and what they do.
+var portalPeople = map[string]string{
+	"logged_in_users": portalLogins,
+	"authors":         union(portalCreated, portalEdits),
+	"contributors":    union(portalCreated, portalEdits, portalComments, portalLikes),
+	"active_users":    union(portalCreated, portalEdits, portalComments, portalLikes, portalViews, portalSearches),
+}
+
+func union(queries ...string) string { return strings.Join(queries, " UNION ALL ") }
+
+// viewWho makes a view of the accounts, and why they do not count.
+func (c *portalCopy) viewWho(t *testing.T) {
 	c.exec(t, c.db, `CREATE OR REPLACE TEMP VIEW who AS SELECT *, CASE
 		WHEN kind = 'service' THEN 'service' WHEN kind = 'guest' THEN 'guest'
 		WHEN left(login, 4) = 'svc-' OR left(login, 5) = 'test-' THEN 'pattern'
 		WHEN NOT active THEN 'disabled' ELSE '' END AS reason,
 		(phone > '')::int AS has_phone, (title > '')::int AS has_title, (length(photo) > 0)::int AS has_photo
 		FROM users LEFT JOIN profiles ON user_id = id`)
+}
+
+// truth counts every measure in the portal's own database, as of at.
+func (c *portalCopy) truth(t *testing.T, at time.Time) map[string]float64 {
+	c.viewWho(t)
 	truth := map[string]float64{
 		"intranet_accounts":                   c.number(t, `SELECT count(*) FROM who WHERE reason = ''`),
 		"intranet_activated_accounts":         c.number(t, `SELECT count(*) FROM who WHERE reason = '' AND last_login IS NOT NULL`),
@@ -215,25 +241,9 @@ func (c *portalCopy) truth(t *testing.T, at time.Time) map[string]float64 {
 	for _, field := range []string{"phone", "photo", "title"} {
 		truth[`intranet_profile_field_filled_ratio{field="`+field+`"}`] = c.number(t, `SELECT avg(coalesce(has_`+field+`, 0)) FROM who WHERE reason = ''`)
 	}
-	const (
-		logins   = `SELECT at, user_id FROM logins WHERE ok AND channel NOT IN ('api', 'sso_refresh')`
-		views    = `SELECT at, user_id FROM page_views`
-		created  = `SELECT created AS at, author AS user_id FROM pages WHERE deleted IS NULL`
-		edits    = `SELECT at, user_id FROM feed WHERE what = 'edit'`
-		comments = `SELECT at, user_id FROM feed WHERE what = 'comment'`
-		likes    = `SELECT at, user_id FROM feed WHERE what = 'like'`
-		searches = `SELECT at, user_id FROM feed WHERE what = 'search'`
-	)
-	union := func(queries ...string) string { return strings.Join(queries, " UNION ALL ") }
 	events := map[string]string{
-		"logins": logins, "page_views": views, "pages_created": created, "page_edits": edits, "comments": comments, "reactions": likes,
-		"searches": searches, "searches_without_result": searches + ` AND hits = 0`,
-	}
-	people := map[string]string{
-		"logged_in_users": logins,
-		"authors":         union(created, edits),
-		"contributors":    union(created, edits, comments, likes),
-		"active_users":    union(created, edits, comments, likes, views, searches),
+		"logins": portalLogins, "page_views": portalViews, "pages_created": portalCreated, "page_edits": portalEdits, "comments": portalComments,
+		"reactions": portalLikes, "searches": portalSearches, "searches_without_result": portalSearches + ` AND hits = 0`,
 	}
 	for _, days := range []int{1, 7, 28} {
 		window := fmt.Sprintf(`{window="%dd"}`, days)
@@ -242,7 +252,7 @@ func (c *portalCopy) truth(t *testing.T, at time.Time) map[string]float64 {
 			truth["intranet_"+name+window] = c.number(t, `SELECT count(*) FROM (`+query+`) e LEFT JOIN who ON id = e.user_id
 				WHERE e.at >= $1 AND e.at < $2 AND coalesce(reason, '') IN ('', 'disabled')`, from, at)
 		}
-		for name, query := range people {
+		for name, query := range portalPeople {
 			truth["intranet_"+name+window] = c.number(t, `SELECT count(DISTINCT id) FROM (`+query+`) e JOIN who ON id = e.user_id
 				WHERE e.at >= $1 AND e.at < $2 AND reason = ''`, from, at)
 		}

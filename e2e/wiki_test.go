@@ -154,16 +154,29 @@ func (w *wiki) number(t *testing.T, query string) float64 {
 	return n
 }
 
-// truth counts every measure in the wiki's own database, as of t.
-func (w *wiki) truth(t *testing.T, at time.Time) map[string]float64 {
-	mw := func(t time.Time) string { return t.UTC().Format("20060102150405") }
-	who := fmt.Sprintf(`WITH who AS (SELECT user_id, user_name,
+// mw writes a time as MediaWiki does.
+func mw(t time.Time) string { return t.UTC().Format("20060102150405") }
+
+// who begins a query with the accounts, and why they do not count.
+func (w *wiki) who(at time.Time) string {
+	return fmt.Sprintf(`WITH who AS (SELECT user_id, user_name,
 		CASE WHEN user_name = '%s' THEN 'own'
 		WHEN user_token LIKE '%%INVALID%%' THEN 'service' -- MediaWiki's own; nobody can sign in with it
 		WHEN EXISTS (SELECT 1 FROM user_groups WHERE ug_user = user_id AND ug_group = 'bot' AND (ug_expiry IS NULL OR ug_expiry > '%s')) THEN 'service'
 		WHEN user_name LIKE 'Svc-%%' THEN 'pattern'
 		WHEN EXISTS (SELECT 1 FROM ipblocks WHERE ipb_user = user_id AND ipb_sitewide = 1 AND ipb_expiry > '%s') THEN 'disabled'
 		ELSE '' END AS reason FROM user)`, exporterAccount, mw(at), mw(at))
+}
+
+// saves ends a query with what was saved in a window of so many days.
+func (w *wiki) saves(at time.Time, days int) string {
+	return fmt.Sprintf(` FROM revision JOIN page ON page_id = rev_page JOIN actor ON actor_id = rev_actor LEFT JOIN who ON user_id = actor_user AND rev_deleted & 4 = 0
+		WHERE page_namespace = 0 AND page_is_redirect = 0 AND rev_timestamp >= '%s' AND rev_timestamp < '%s' AND `, mw(at.AddDate(0, 0, -days)), mw(at))
+}
+
+// truth counts every measure in the wiki's own database, as of t.
+func (w *wiki) truth(t *testing.T, at time.Time) map[string]float64 {
+	who := w.who(at)
 	const userPage = `EXISTS (SELECT 1 FROM page WHERE page_namespace = 2 AND page_is_redirect = 0 AND page_title = replace(user_name, ' ', '_'))`
 	const emailable = `(user_email <> '' AND user_email_authenticated IS NOT NULL
 		AND NOT EXISTS (SELECT 1 FROM user_properties WHERE up_user = user_id AND up_property = 'disablemail' AND CAST(up_value AS TEXT) = '1'))`
@@ -184,8 +197,7 @@ func (w *wiki) truth(t *testing.T, at time.Time) map[string]float64 {
 
 	for _, days := range []int{1, 7, 28} {
 		window := fmt.Sprintf(`{window="%dd"}`, days)
-		saves := fmt.Sprintf(` FROM revision JOIN page ON page_id = rev_page JOIN actor ON actor_id = rev_actor LEFT JOIN who ON user_id = actor_user AND rev_deleted & 4 = 0
-			WHERE page_namespace = 0 AND page_is_redirect = 0 AND rev_timestamp >= '%s' AND rev_timestamp < '%s' AND `, mw(at.AddDate(0, 0, -days)), mw(at))
+		saves := w.saves(at, days)
 		const anybody = `coalesce(reason, '') IN ('', 'disabled')`
 		truth["intranet_pages_created"+window] = w.number(t, who+` SELECT count(DISTINCT page_id)`+saves+anybody+` AND rev_parent_id = 0`)
 		truth["intranet_page_edits"+window] = w.number(t, who+` SELECT count(*)`+saves+anybody+` AND rev_parent_id <> 0`)

@@ -101,5 +101,5 @@ func moreKPIs() []*dto.MetricFamily {
 	add("range_within", config.Range, new(20.), new(5.), limit("below", 2, false), limit("above", 40, false))
 	add("range_below", config.Range, new(20.), new(1.), limit("below", 2, true), limit("above", 40, false))
 	add("lost", config.Higher, new(7.), nil, limit("below", 5, false))
-	return exposition.Build(now, nil, states, &config.Config{Objectives: []*config.Objective{o}}, &url.URL{Scheme: "http", Host: "localhost:10042"})
+	return exposition.Build(now, nil, nil, states, &config.Config{Objectives: []*config.Objective{o}}, &url.URL{Scheme: "http", Host: "localhost:10042"})
 }

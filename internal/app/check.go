@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ func (c Console) Check(ctx context.Context, file string, o CheckOptions) error {
 		c.objective(objective)
 	}
 	c.print("\n")
-	c.platforms(s.cfg.Platforms)
+	c.platforms(s.cfg)
 	for i, w := range s.cfg.Warnings {
 		if i == 0 {
 			c.print("\n")
@@ -134,10 +135,10 @@ func (t severity) sentence(k *config.KPI) string {
 	return clean(s + ": " + t.Action)
 }
 
-// platforms writes what each platform is, and what can be measured there.
-func (c Console) platforms(platforms []*config.Platform) {
+// platforms writes what each platform is, what can be measured there, and what people across platforms are made from.
+func (c Console) platforms(cfg *config.Config) {
 	rows := [][]string{{"PLATFORM", "TYPE", "POLLED", "DELIVERS"}}
-	for _, p := range platforms {
+	for _, p := range every(cfg) {
 		var names []string
 		for _, m := range p.Description.Measures() {
 			name := measure.Ref{Measure: m.Measure, Label: m.Label}.String()
@@ -145,10 +146,44 @@ func (c Console) platforms(platforms []*config.Platform) {
 				names = append(names, name)
 			}
 		}
-		every := "every " + strings.TrimPrefix(words.Span(p.PollInterval), "1 ") // every day, every 15m
-		rows = append(rows, []string{p.Name, p.Type, every, strings.Join(names, ", ")})
+		polled := "" // people are not
+		if p.PollInterval > 0 {
+			polled = "every " + strings.TrimPrefix(words.Span(p.PollInterval), "1 ") // every day, every 15m
+		}
+		rows = append(rows, []string{p.Name, p.Type, polled, strings.Join(names, ", ")})
 	}
 	c.table(rows...)
+	if cfg.People == nil {
+		return
+	}
+	rows = [][]string{{"PEOPLE", "ARE MADE FROM"}}
+	for _, m := range cfg.People.Description.Measures() {
+		if row := []string{m.Measure, m.Source}; !slices.Equal(rows[len(rows)-1], row) {
+			rows = append(rows, row)
+		}
+	}
+	c.print("\n")
+	c.table(rows...)
+	for _, p := range cfg.Platforms {
+		note := ""
+		switch part := p.Part; {
+		case part == nil, part.Active == "active_users", part.Active == "" && part.Workforce:
+			continue
+		case part.Active == "":
+			note = p.Name + " does not count who was active: people_active leaves out what is done there."
+		default:
+			note = p.Name + " does not see who only reads: people_active has its " + part.Active + " alone."
+		}
+		c.print("\n%s\n", strings.Join(wrap(note, c.Width), "\n"))
+	}
+}
+
+// every lists the platforms, and the one that stands for all of them together where there is one.
+func every(cfg *config.Config) []*config.Platform {
+	if cfg.People == nil {
+		return cfg.Platforms
+	}
+	return append(slices.Clone(cfg.Platforms), cfg.People)
 }
 
 // What check writes with --format=json. Keys are only ever added.
@@ -218,7 +253,7 @@ func (c Console) writeReport(s *session, err error) error {
 		r.Errors = []problem{{Text: err.Error()}}
 	default:
 		r.Warnings = reportProblems(s.cfg.Warnings)
-		for _, p := range s.cfg.Platforms {
+		for _, p := range every(s.cfg) {
 			r.Platforms = append(r.Platforms, reportPlatform(p))
 		}
 		for _, k := range s.cfg.KPIs() {

@@ -28,6 +28,8 @@ func TestCheck(t *testing.T) {
 		{"check-narrow.txt", agreed, "text", 60},
 		{"check-hostile.txt", hostile, "text", columns},
 		{"check.json", agreed, "json", columns},
+		{"check-people.txt", together, "text", columns},
+		{"check-people.json", together, "json", columns},
 		{"check-no-objectives.txt", "platforms:\n  - {name: wiki, type: stub, poll_interval: 1d}\n", "text", columns},
 	} {
 		t.Run(tc.golden, func(t *testing.T) {
@@ -85,16 +87,36 @@ func two(platforms string) string {
 	return strings.ReplaceAll(config, "measure:", "platform: wiki\n        measure:")
 }
 
+// together has two platforms with the same people, and one with others.
+const together = `
+platforms:
+  - {name: wiki, type: stub, identity: '{name}@example.org'}
+  - {name: portal, type: stub, identity: '{name}@example.org'}
+  - {name: forum, type: stub}
+objectives:
+  - name: reach
+    kpis:
+      - name: reached
+        title: Everybody takes part
+        measure: people_active
+        window: 7d
+        per: people
+        warning: {at: 0.9, action: Ask them why., sustain: 0s}
+        owner: communications
+        review: 2099-01-15
+`
+
 func TestCheckLive(t *testing.T) {
 	for _, tc := range []struct {
-		golden, platforms string
-		want              error
+		golden, config string
+		want           error
 	}{
-		{"live.txt", "  - {name: wiki, type: stub}", nil},
-		{"live-fails.txt", "  - {name: wiki, type: stub, mood: tired}\n  - {name: portal, type: stub, mood: closed}", errPoll},
+		{"live.txt", two("  - {name: wiki, type: stub}"), nil},
+		{"live-fails.txt", two("  - {name: wiki, type: stub, mood: tired}\n  - {name: portal, type: stub, mood: closed}"), errPoll},
+		{"live-people.txt", together, nil},
 	} {
 		t.Run(tc.golden, func(t *testing.T) {
-			file := write(t, two(tc.platforms))
+			file := write(t, tc.config)
 			synctest.Test(t, func(t *testing.T) {
 				s := newStand()
 				if err := s.Check(t.Context(), file, CheckOptions{Live: true}); !errors.Is(err, tc.want) {
@@ -220,6 +242,14 @@ func TestPoll(t *testing.T) {
 		if !strings.Contains(s.log.String(), "cause=auth") {
 			t.Errorf("why is not in the log: %s", s.log)
 		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := newStand()
+		if err := s.Poll(t.Context(), write(t, together), "", "table"); err != nil {
+			t.Error(err)
+		}
+		_, people, _ := strings.Cut(s.shown(file), "\npeople ")
+		golden(t, "poll-people.txt", "people "+people)
 	})
 	var usage UsageError
 	if err := newStand().Poll(t.Context(), file, "portal", "table"); !errors.As(err, &usage) || err.Error() != `there is no platform "portal"; there is wiki` {

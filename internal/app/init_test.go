@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/intranet-exporter/intranet_exporter/collector"
+	"github.com/intranet-exporter/intranet_exporter/config"
 )
 
 // initStand is a stand with the platform types that there are.
@@ -42,7 +43,10 @@ func TestWhatInitWritesLoads(t *testing.T) {
 			if err != nil {
 				t.Fatalf("it does not load: %v", err)
 			}
-			if len(cfg.Platforms) != len(kinds) || len(cfg.Warnings) > 0 {
+			warnings := slices.DeleteFunc(cfg.Warnings, func(p config.Problem) bool { // what people are called is for people to say
+				return strings.HasPrefix(p.Text, "takes no part in the people across platforms")
+			})
+			if len(cfg.Platforms) != len(kinds) || len(warnings) > 0 {
 				t.Errorf("platforms %d of %d, warnings %v", len(cfg.Platforms), len(kinds), cfg.Warnings)
 			}
 			for _, p := range cfg.Platforms {

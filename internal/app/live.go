@@ -12,7 +12,9 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/people"
 	"github.com/intranet-exporter/intranet_exporter/internal/poll"
+	"github.com/intranet-exporter/intranet_exporter/internal/tally"
 	"github.com/intranet-exporter/intranet_exporter/internal/words"
 )
 
@@ -38,7 +40,16 @@ func (c Console) live(ctx context.Context, s *session) error {
 		c.print("\n")
 		c.polled(now, status, s.watches[i].account, s.cfg.TimeZone)
 	}
-	kpis, err := states(now, s.cfg, statuses)
+	together := new(people.Joiner).Snapshot(now, s.cfg, snapshots(statuses))
+	if together != nil {
+		rows := [][]string{{"PEOPLE ACROSS PLATFORMS", "WINDOW", "VALUE", "MADE FROM"}}
+		for _, m := range s.cfg.People.Description.Measures() {
+			rows = append(rows, measured(now, together, m, s.cfg.TimeZone)...)
+		}
+		c.print("\n")
+		c.table(rows...)
+	}
+	kpis, err := states(now, s.cfg, statuses, together)
 	if err != nil {
 		return err
 	}
@@ -86,7 +97,7 @@ func (c Console) polled(now time.Time, s poll.Status, account string, zone *time
 	values := [][]string{{"MEASURE", "WINDOW", "VALUE", "SOURCE"}}
 	if len(s.Snapshot.Values)+len(s.Snapshot.Expected) > 0 {
 		for _, m := range d.Measures() {
-			values = append(values, measured(now, s, m, zone)...)
+			values = append(values, measured(now, s.Snapshot, m, zone)...)
 		}
 	}
 	others := [][]string{{"NOT DELIVERED", "WHY"}}
@@ -104,13 +115,13 @@ func (c Console) polled(now time.Time, s poll.Status, account string, zone *time
 }
 
 // measured returns the rows of one measure: its values, or why there is none.
-func measured(now time.Time, s poll.Status, m collector.Delivered, zone *time.Location) [][]string {
+func measured(now time.Time, s *tally.Snapshot, m collector.Delivered, zone *time.Location) [][]string {
 	row := func(ref measure.Ref, value string) []string {
 		name := measure.Ref{Measure: ref.Measure, Label: ref.Label}.String()
 		return []string{clean(name), m.Window.String(), clean(value), m.Source}
 	}
 	var rows [][]string
-	for _, v := range s.Snapshot.Values {
+	for _, v := range s.Values {
 		if v.Measure == m.Measure && v.Window == m.Window && (m.Label == "" || m.Label == v.Label) {
 			rows = append(rows, row(v.Ref, words.Quantity(v.Value, m.Unit)))
 		}
@@ -118,7 +129,7 @@ func measured(now time.Time, s poll.Status, m collector.Delivered, zone *time.Lo
 	if rows != nil {
 		return rows
 	}
-	if t := s.Snapshot.Expected[m.Ref]; t.After(now) {
+	if t := s.Expected[m.Ref]; t.After(now) {
 		return [][]string{row(m.Ref, "from "+t.In(zone).Format(date)+" on")}
 	}
 	return [][]string{row(m.Ref, "none")}

@@ -16,7 +16,9 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/exposition"
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/people"
 	"github.com/intranet-exporter/intranet_exporter/internal/poll"
+	"github.com/intranet-exporter/intranet_exporter/internal/tally"
 )
 
 var (
@@ -42,12 +44,14 @@ func (c Console) Poll(ctx context.Context, file, platform, format string) error 
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
+	now := time.Now()
+	together := new(people.Joiner).Snapshot(now, s.cfg, snapshots(statuses))
 	if format == "metrics" {
-		if err := c.metrics(s.cfg, statuses); err != nil {
+		if err := c.metrics(now, s.cfg, statuses, together); err != nil {
 			return err
 		}
 	} else {
-		c.values(statuses)
+		c.values(statuses, together)
 	}
 	return outcome(statuses)
 }
@@ -82,6 +86,7 @@ func (s *session) only(platform string) error {
 		return UsageError(fmt.Sprintf("there is no platform %q; there is %s", platform, strings.Join(names, ", ")))
 	}
 	s.cfg.Platforms = slices.DeleteFunc(s.cfg.Platforms, func(p *config.Platform) bool { return p.Name != platform })
+	s.cfg.People = nil
 	for _, o := range s.cfg.Objectives {
 		o.KPIs = slices.DeleteFunc(o.KPIs, func(k *config.KPI) bool { return k.Platform != platform })
 	}
@@ -114,22 +119,21 @@ func outcome(statuses []poll.Status) error {
 }
 
 // states are the KPIs as they would be exposed after a first poll.
-func states(now time.Time, cfg *config.Config, statuses []poll.Status) ([]kpi.State, error) {
+func states(now time.Time, cfg *config.Config, statuses []poll.Status, together *tally.Snapshot) ([]kpi.State, error) {
 	engine, _, err := kpi.Open(nil)
 	if err != nil {
 		return nil, err
 	}
 	engine.Configure(cfg.KPIs())
-	return engine.Update(now, sources(statuses)), nil
+	return engine.Update(now, sources(cfg, statuses, together)), nil
 }
 
-func (c Console) metrics(cfg *config.Config, statuses []poll.Status) error {
-	now := time.Now()
-	kpis, err := states(now, cfg, statuses)
+func (c Console) metrics(now time.Time, cfg *config.Config, statuses []poll.Status, together *tally.Snapshot) error {
+	kpis, err := states(now, cfg, statuses, together)
 	if err != nil {
 		return err
 	}
-	for _, family := range exposition.Build(now, statuses, kpis, cfg, &url.URL{}) {
+	for _, family := range exposition.Build(now, statuses, together, kpis, cfg, &url.URL{}) {
 		if _, err := expfmt.MetricFamilyToText(c.Out, family); err != nil {
 			return fmt.Errorf("write metrics: %w", err)
 		}
@@ -137,15 +141,21 @@ func (c Console) metrics(cfg *config.Config, statuses []poll.Status) error {
 	return nil
 }
 
-func (c Console) values(statuses []poll.Status) {
+func (c Console) values(statuses []poll.Status, together *tally.Snapshot) {
 	rows := [][]string{{"PLATFORM", "MEASURE", "WINDOW", "VALUE", "BASIS", "DATA UNTIL"}}
-	for _, s := range statuses {
-		for _, v := range s.Snapshot.Values {
+	add := func(platform string, values []tally.Value) {
+		for _, v := range values {
 			rows = append(rows, []string{
-				s.Platform.Name, measure.Ref{Measure: v.Measure, Label: v.Label}.String(), v.Window.String(),
+				platform, measure.Ref{Measure: v.Measure, Label: v.Label}.String(), v.Window.String(),
 				strconv.FormatFloat(v.Value, 'f', -1, 64), string(v.Basis), v.AsOf.UTC().Format(time.RFC3339),
 			})
 		}
+	}
+	for _, s := range statuses {
+		add(s.Platform.Name, s.Snapshot.Values)
+	}
+	if together != nil {
+		add(config.People, together.Values)
 	}
 	c.table(rows...)
 }

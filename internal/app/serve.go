@@ -24,8 +24,10 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/exposition"
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
 	"github.com/intranet-exporter/intranet_exporter/internal/logging"
+	"github.com/intranet-exporter/intranet_exporter/internal/people"
 	"github.com/intranet-exporter/intranet_exporter/internal/poll"
 	"github.com/intranet-exporter/intranet_exporter/internal/storage"
+	"github.com/intranet-exporter/intranet_exporter/internal/tally"
 	"github.com/intranet-exporter/intranet_exporter/internal/web"
 )
 
@@ -58,6 +60,7 @@ type server struct {
 
 	mu     sync.Mutex // guards what follows
 	engine *kpi.Engine
+	people people.Joiner
 	config *config.Config
 	paused bool // platforms and KPIs are being replaced
 	failed bool // to write the record of KPI values
@@ -206,14 +209,15 @@ func (s *server) update() {
 	}
 	now := time.Now()
 	statuses := s.poller.Statuses()
-	states := s.engine.Update(now, sources(statuses))
+	together := s.people.Snapshot(now, s.config, snapshots(statuses))
+	states := s.engine.Update(now, sources(s.config, statuses, together))
 	err := s.engine.Save()
 	if err != nil && !s.failed { // it is tried again every minute, and said once
 		level.Error(s.Logger).Log("msg", "State not written", "err", err)
 	}
 	s.failed = err != nil
-	s.gatherer.Set(exposition.Build(now, statuses, states, s.config, s.external))
-	s.view = web.View{Now: now, Statuses: statuses, KPIs: states, Config: s.config}
+	s.gatherer.Set(exposition.Build(now, statuses, together, states, s.config, s.external))
+	s.view = web.View{Now: now, Statuses: statuses, People: together, KPIs: states, Config: s.config}
 }
 
 func (s *server) currentView() web.View {
@@ -222,11 +226,23 @@ func (s *server) currentView() web.View {
 	return s.view
 }
 
+// snapshots are what people are joined from.
+func snapshots(statuses []poll.Status) map[string]*tally.Snapshot {
+	m := map[string]*tally.Snapshot{}
+	for _, st := range statuses {
+		m[st.Platform.Name] = st.Snapshot
+	}
+	return m
+}
+
 // sources are what KPIs are made from.
-func sources(statuses []poll.Status) map[string]kpi.Source {
+func sources(cfg *config.Config, statuses []poll.Status, together *tally.Snapshot) map[string]kpi.Source {
 	m := map[string]kpi.Source{}
 	for _, st := range statuses {
 		m[st.Platform.Name] = kpi.Source{Snapshot: st.Snapshot, MaxAge: st.Platform.MaxAge}
+	}
+	if cfg.People != nil {
+		m[config.People] = kpi.Source{Snapshot: together, MaxAge: cfg.People.MaxAge}
 	}
 	return m
 }

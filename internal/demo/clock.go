@@ -11,6 +11,7 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/config"
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
+	"github.com/intranet-exporter/intranet_exporter/internal/people"
 	"github.com/intranet-exporter/intranet_exporter/internal/poll"
 	"github.com/intranet-exporter/intranet_exporter/internal/storage"
 	"github.com/intranet-exporter/intranet_exporter/internal/tally"
@@ -24,6 +25,7 @@ type Moment struct {
 	Now      time.Time
 	Config   *config.Config
 	Statuses []poll.Status
+	People   *tally.Snapshot // across platforms
 	KPIs     []kpi.State
 }
 
@@ -49,6 +51,7 @@ func (i *Intranet) Relive(ctx context.Context, dir *storage.Dir, moments iter.Se
 		return err
 	}
 	engine.Configure(cfg.KPIs())
+	var joiner people.Joiner
 	runs := make([]*run, len(cfg.Platforms))
 	for n, p := range cfg.Platforms {
 		t, _, err := tally.Open(nil, []byte("kept nowhere"), p)
@@ -70,13 +73,17 @@ func (i *Intranet) Relive(ctx context.Context, dir *storage.Dir, moments iter.Se
 			return ctx.Err()
 		}
 		m := Moment{Now: now, Config: cfg}
-		sources := map[string]kpi.Source{}
+		sources, snapshots := map[string]kpi.Source{}, map[string]*tally.Snapshot{}
 		for _, r := range runs {
 			if r.failed != nil {
 				return fmt.Errorf("poll %s as of %s: %w", r.Platform.Name, now.Format(time.RFC3339), r.failed)
 			}
 			m.Statuses = append(m.Statuses, r.Status)
 			sources[r.Platform.Name] = kpi.Source{Snapshot: r.Snapshot, MaxAge: r.Platform.MaxAge}
+			snapshots[r.Platform.Name] = r.Snapshot
+		}
+		if m.People = joiner.Snapshot(now, cfg, snapshots); m.People != nil {
+			sources[config.People] = kpi.Source{Snapshot: m.People, MaxAge: cfg.People.MaxAge}
 		}
 		m.KPIs = engine.Update(now, sources)
 		if err := each(m); err != nil {

@@ -68,7 +68,7 @@ func WriteHistory(ctx context.Context, w io.Writer, seed uint64, length time.Dur
 	h := history{}
 	external := &url.URL{Scheme: "http", Host: historyInstance, Path: "/"}
 	err = i.Relive(ctx, nil, Moments(length, end), func(m Moment) error {
-		h.add(m.Now, exposition.Build(m.Now, m.Statuses, m.KPIs, m.Config, external))
+		h.add(m.Now, exposition.Build(m.Now, m.Statuses, m.People, m.KPIs, m.Config, external))
 		h.add(m.Now, own)
 		tell(m.Now)
 		return nil

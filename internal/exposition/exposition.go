@@ -16,6 +16,7 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 	"github.com/intranet-exporter/intranet_exporter/internal/poll"
+	"github.com/intranet-exporter/intranet_exporter/internal/tally"
 )
 
 // A Gatherer serves the newest metric families. The zero Gatherer serves none.
@@ -34,14 +35,17 @@ func (g *Gatherer) Gather() ([]*dto.MetricFamily, error) {
 	return nil, nil
 }
 
-// Build returns all metrics of the platforms and the KPIs at now, sorted. Measures older than their platform's
-// max_age are left out, so it has to be called again when one becomes too old. externalURL is where
+// Build returns all metrics of the platforms, the people across them, and the KPIs at now, sorted. Measures older than
+// their platform's max_age are left out, so it has to be called again when one becomes too old. externalURL is where
 // people reach the scorecard page.
-func Build(now time.Time, statuses []poll.Status, kpis []kpi.State, cfg *config.Config, externalURL *url.URL) []*dto.MetricFamily {
+func Build(now time.Time, statuses []poll.Status, people *tally.Snapshot, kpis []kpi.State, cfg *config.Config, externalURL *url.URL) []*dto.MetricFamily {
 	b := builder{}
 	for _, s := range statuses {
-		b.addMeasures(now, s)
+		b.addMeasures(now, s.Platform, s.Snapshot)
 		b.addHealth(s)
+	}
+	if cfg.People != nil {
+		b.addMeasures(now, cfg.People, people)
 	}
 	for _, s := range kpis {
 		b.addKPI(s, externalURL)
@@ -52,11 +56,14 @@ func Build(now time.Time, statuses []poll.Status, kpis []kpi.State, cfg *config.
 	return b.sorted()
 }
 
-func (b builder) addMeasures(now time.Time, s poll.Status) {
-	if fresh := s.Snapshot.Fresh(now, s.Platform.MaxAge); fresh != nil {
+func (b builder) addMeasures(now time.Time, p *config.Platform, s *tally.Snapshot) {
+	if fresh := s.Fresh(now, p.MaxAge); fresh != nil {
 		for _, v := range fresh.Values {
 			m, _ := measure.Lookup(v.Measure)
-			labels := []string{s.Platform.Name}
+			var labels []string
+			if m.Counting != measure.Across {
+				labels = append(labels, p.Name)
+			}
 			if m.Windowed {
 				labels = append(labels, v.Window.String())
 			}
@@ -67,11 +74,11 @@ func (b builder) addMeasures(now time.Time, s poll.Status) {
 		}
 	}
 	seen := map[[3]string]bool{} // the windows of a measure mostly rest on the same
-	for _, d := range s.Platform.Description.Measures() {
+	for _, d := range p.Description.Measures() {
 		name := measure.Ref{Measure: d.Measure, Label: d.Label}.String()
 		if of := [3]string{name, string(d.Basis), d.Source}; !seen[of] {
 			seen[of] = true
-			b.add("intranet_measure_info", 1, s.Platform.Name, name, string(d.Basis), d.Source)
+			b.add("intranet_measure_info", 1, p.Name, name, string(d.Basis), d.Source)
 		}
 	}
 }

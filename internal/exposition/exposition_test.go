@@ -43,13 +43,14 @@ const hostile = "Say \"hi\"\n{{ $labels.kpi }} \\n C:\\temp <b>&amp;</b> 🎉 } 
 // A scene is everything that Build gets.
 type scene struct {
 	statuses []poll.Status
+	people   *tally.Snapshot
 	kpis     []kpi.State
 	cfg      *config.Config
 }
 
 func (s scene) build() []*dto.MetricFamily {
 	external := &url.URL{Scheme: "https", Host: "kpi.example.org", Path: "/intranet"}
-	return Build(now, s.statuses, s.kpis, s.cfg, external)
+	return Build(now, s.statuses, s.people, s.kpis, s.cfg, external)
 }
 
 func wiki() *config.Platform {
@@ -84,6 +85,21 @@ func portal() *config.Platform {
 		d.Events = append(d.Events, collector.EventSource{Kind: kind, Source: "events." + string(kind)})
 	}
 	return &config.Platform{Name: "portal", Type: "sql", MaxAge: 2*day + 12*time.Hour, Description: d}
+}
+
+// people stands for the wiki and the portal together.
+func people() *config.Platform {
+	p := &config.Platform{Name: config.People, Type: "across platforms", MaxAge: 2*day + 12*time.Hour}
+	read := func(name, source string, windows ...measure.Window) {
+		for _, w := range windows {
+			p.Description.Readings = append(p.Description.Readings, collector.ReadingSource{Ref: measure.Ref{Measure: name, Window: w}, Source: source})
+		}
+	}
+	read("people", "wiki: accounts, portal: accounts", 0)
+	read("people_active", "wiki: contributors, portal: active_users", measure.Windows...)
+	read("people_logged_in", "portal: logged_in_users", measure.Windows...)
+	read("accounts_unjoined", "wiki: accounts, portal: accounts", 0)
+	return p
 }
 
 func goal(text string, kpis ...*config.KPI) *config.Objective {
@@ -129,12 +145,13 @@ func firstScrape() scene {
 	}
 	k := pagesCreated()
 	return scene{
+		people:   &tally.Snapshot{},
 		statuses: []poll.Status{{Platform: wiki(), Errors: errors}},
 		kpis: []kpi.State{{KPI: k, WarmingUp: true, Limits: []kpi.Limit{
 			{Severity: "warning", Condition: "below", At: 25, Threshold: k.Warning},
 			{Severity: "critical", Condition: "below", At: 10, Threshold: k.Critical},
 		}}},
-		cfg: &config.Config{Objectives: []*config.Objective{goal("Colleagues write down what they know.", k)}},
+		cfg: &config.Config{People: people(), Objectives: []*config.Objective{goal("Colleagues write down what they know.", k)}},
 	}
 }
 
@@ -146,6 +163,8 @@ func values(p *config.Platform, asOf time.Time) []tally.Value {
 		switch m, _ := measure.Lookup(d.Measure); m.Label {
 		case "reason":
 			refs = []measure.Ref{{Measure: m.Name, Label: "own"}, {Measure: m.Name, Label: "guest"}}
+		case "platform":
+			refs = []measure.Ref{{Measure: m.Name, Label: "portal"}, {Measure: m.Name, Label: "wiki"}}
 		case "field":
 			refs = []measure.Ref{{Measure: m.Name, Label: "emailable"}, {Measure: m.Name, Label: "user_page"}}
 		}
@@ -190,6 +209,7 @@ func full() scene {
 		Warning: &config.Threshold{Above: new(1e6), Action: "Ask what is looked for.", Within: 30 * day},
 	}
 	return scene{
+		people: &tally.Snapshot{Values: values(people(), now.Add(-30*time.Hour))},
 		statuses: []poll.Status{
 			{
 				Platform: w, Success: true, LastSuccess: now.Add(-5 * time.Minute), Duration: 2340 * time.Millisecond,
@@ -227,7 +247,7 @@ func full() scene {
 				{Severity: "warning", Condition: "above", At: 1e6, Threshold: views.Warning},
 			}},
 		},
-		cfg: &config.Config{Objectives: []*config.Objective{goal(hostile, pages, active, calls, survey, views)}},
+		cfg: &config.Config{People: people(), Objectives: []*config.Objective{goal(hostile, pages, active, calls, survey, views)}},
 	}
 }
 

@@ -87,7 +87,10 @@ func measures() []description {
 }
 
 func measureLabels(m measure.Measure) []string {
-	labels := []string{"platform"}
+	var labels []string
+	if m.Counting != measure.Across {
+		labels = append(labels, "platform")
+	}
 	if m.Windowed {
 		labels = append(labels, "window")
 	}

@@ -40,10 +40,11 @@ const (
 	LastSeen Basis = "last_seen" // counted here from the last-seen times which the platform's accounts carry
 	Account  Basis = "account"   // counted here from the listing of accounts
 	Reported Basis = "reading"   // counted by the platform itself
+	Joined   Basis = "joined"    // counted here from the accounts of several platforms
 )
 
 // Bases lists all bases.
-var Bases = []Basis{Event, LastSeen, Account, Reported}
+var Bases = []Basis{Event, LastSeen, Account, Reported, Joined}
 
 // A Window is a rolling, half-open stretch that ends at the data time: [T − window, T).
 // Zero stands for a measure of one moment.
@@ -84,6 +85,7 @@ const (
 	Events                       // number of events in the window
 	People                       // distinct accounts in the window
 	FromReadings                 // only ever a reading
+	Across                       // over all platforms together, and delivered by no single one
 )
 
 // A Unit is what one of a measure is.
@@ -100,6 +102,8 @@ func (u Unit) One() Unit {
 	many, _, _ := strings.Cut(string(u), " per ")
 	one := many
 	switch {
+	case many == "people":
+		one = "person"
 	case strings.HasSuffix(many, "ches"):
 		one = strings.TrimSuffix(many, "es")
 	case !strings.HasSuffix(many, "ss") && !strings.HasSuffix(many, "us"):
@@ -117,7 +121,7 @@ type Measure struct {
 	Windowed bool
 	Counting Counting
 	Kinds    []Kind // what Events and People count
-	Label    string // one more label, besides platform and window: reason, field, name
+	Label    string // one more label, besides platform and window: reason, field, name; platform, where a measure is Across
 	NoKPI    bool   // only for looking
 }
 
@@ -171,6 +175,14 @@ var All = []Measure{
 		Help: "Mean share of the profile fields that are filled in, over intranet_accounts, 0 to 1."},
 	{Name: "profile_field_filled", Metric: "intranet_profile_field_filled_ratio", Unit: Ratio, Counting: FromAccounts, Label: "field", NoKPI: true,
 		Help: "Share of intranet_accounts that have the profile field filled in, 0 to 1."},
+	{Name: "people", Metric: "intranet_people", Unit: "people", Counting: Across,
+		Help: "Persons with a counted account on a platform that takes part, each of them once; with a workforce, those that it has."},
+	{Name: "people_active", Metric: "intranet_people_active", Unit: "people", Windowed: true, Counting: Across,
+		Help: "Of intranet_people, those that were active on at least one platform, in the window that ends at the data time of that platform."},
+	{Name: "people_logged_in", Metric: "intranet_people_logged_in", Unit: "people", Windowed: true, Counting: Across,
+		Help: "Of intranet_people, those that signed in to at least one platform, in the window that ends at the data time of that platform."},
+	{Name: "accounts_unjoined", Metric: "intranet_accounts_unjoined", Unit: "accounts", Counting: Across, Label: "platform", NoKPI: true,
+		Help: "Counted accounts of the platform that belong to nobody in intranet_people: without identity, or with one that the workforce does not have."},
 	{Name: Custom, Metric: "intranet_custom_value", Counting: FromReadings, Label: "name",
 		Help: "A number of the organisation's own, in the unit that its configuration gives."},
 }
@@ -184,11 +196,13 @@ func Lookup(name string) (Measure, bool) {
 	return All[i], true
 }
 
-// Names lists the names of all measures, for messages.
+// Names lists the names of all measures that a platform can deliver, for messages.
 func Names() string {
-	names := make([]string, len(All))
-	for i, m := range All {
-		names[i] = m.Name
+	var names []string
+	for _, m := range All {
+		if m.Counting != Across {
+			names = append(names, m.Name)
+		}
 	}
 	return strings.Join(names, ", ")
 }

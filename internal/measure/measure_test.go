@@ -40,7 +40,8 @@ func TestTheVocabularyIsWellFormed(t *testing.T) {
 		if !strings.HasSuffix(m.Help, ".") {
 			t.Errorf("%s: the help is no sentence", m.Name)
 		}
-		if m.Windowed != (m.Counting == Events || m.Counting == People) || m.Windowed != (len(m.Kinds) > 0) {
+		counted := m.Counting == Events || m.Counting == People
+		if m.Windowed != counted && m.Counting != Across || counted != (len(m.Kinds) > 0) {
 			t.Errorf("%s: window, counting and kinds do not fit", m.Name)
 		}
 	}
@@ -59,7 +60,7 @@ func TestTheVocabularyIsWellFormed(t *testing.T) {
 func TestOne(t *testing.T) {
 	for many, one := range map[Unit]Unit{
 		"accounts": "account", "searches": "search", "pages per user": "page per user", "views per search": "view per search",
-		"FTE": "FTE", "glass": "glass", "status": "status", "": "",
+		"people": "person", "FTE": "FTE", "glass": "glass", "status": "status", "": "",
 	} {
 		if got := many.One(); got != one {
 			t.Errorf("one of %q is %q, want %q", many, got, one)

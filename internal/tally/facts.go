@@ -50,6 +50,7 @@ type facts struct {
 	table
 	flags  []flag
 	filled []uint64                         // profile fields by bit, in the order of progress.Fields; no column where there are none
+	who    []key                            // the pseudonym of the identity, 0 = none; no column unless progress.Joined
 	seen   [][]second                       // when accounts did something for the last time, by kind
 	counts map[measure.Kind]map[int64]int64 // by slot, numbered since 1970
 }
@@ -66,6 +67,7 @@ type progress struct {
 	Full    bool                       // the whole history was read once; before that no event measure is published
 	Fields  []string                   // profile fields
 	Logins  bool                       // the listing in force tells who ever signed in
+	Joined  bool                       // the listing in force tells who is behind an account
 	Listed  time.Time                  // when the listing in force began; zero = there was none
 	Tried   time.Time                  // when the last listing began, in force or refused
 	Total   int                        // how many accounts the last listing had, in force or refused
@@ -112,6 +114,9 @@ func (f *facts) account(k key) uint32 {
 		if len(f.Fields) > 0 {
 			f.filled = append(f.filled, 0)
 		}
+		if f.Joined {
+			f.who = append(f.who, 0)
+		}
 		for kind := range f.seen {
 			f.seen[kind] = append(f.seen[kind], 0)
 		}
@@ -135,6 +140,14 @@ func (f *facts) setFields(fields []string) {
 	}
 }
 
+// setJoined says whether identities are known from now on. Those that were are forgotten.
+func (f *facts) setJoined(joined bool) {
+	f.Joined, f.who = joined, nil
+	if joined {
+		f.who = make([]key, len(f.keys))
+	}
+}
+
 // A listing is a whole list of accounts, held until it is known to be good: columns beside those of the
 // facts, by the same rows, with what accounts of this platform have.
 type listing struct {
@@ -142,9 +155,11 @@ type listing struct {
 	began  time.Time
 	fields []string
 	logins bool // accounts tell of them
+	joined bool // it is needed who is behind an account
 	total  int
 	flags  []flag // with listed, where the row was told
 	filled []uint64
+	who    []key      // no column unless joined
 	seen   [][]second // the accounts' own times, by kind; no column where accounts have none
 }
 
@@ -161,6 +176,9 @@ func (l *listing) account(k key) (row uint32, first bool) {
 	}
 	if len(l.fields) > 0 {
 		l.filled = reach(l.filled, row)
+	}
+	if l.joined {
+		l.who = reach(l.who, row)
 	}
 	l.total++
 	l.flags[row] = listed
@@ -190,6 +208,7 @@ func (f *facts) list(l *listing) {
 		f.flags[i] &^= listed
 	}
 	f.setFields(l.fields)
+	f.setJoined(l.joined)
 	for row, x := range l.flags {
 		if x&listed == 0 {
 			continue
@@ -201,6 +220,9 @@ func (f *facts) list(l *listing) {
 		f.flags[i] = x
 		if len(l.fields) > 0 {
 			f.filled[i] = l.filled[row]
+		}
+		if l.joined {
+			f.who[i] = l.who[row]
 		}
 		for kind, column := range l.seen {
 			if row < len(column) {
@@ -217,6 +239,7 @@ func (f *facts) adopt(g *facts, fromEvents func(measure.Kind) bool) {
 	f.Counting, f.Listed, f.Tried, f.Total, f.Refused, f.Fields = g.Counting, g.Listed, g.Tried, g.Total, g.Refused, g.Fields
 	f.Logins, f.Own, f.Health, f.Walked, f.Walks, f.Numbers = g.Logins, g.Own, g.Health, g.Walked, g.Walks, maps.Clone(g.Numbers)
 	f.keys, f.slots, f.flags, f.filled = slices.Clone(g.keys), slices.Clone(g.slots), slices.Clone(g.flags), slices.Clone(g.filled)
+	f.Joined, f.who = g.Joined, slices.Clone(g.who)
 	for column, kind := range f.Kinds {
 		if fromEvents(kind) {
 			f.seen[column] = make([]second, len(f.keys))
@@ -333,7 +356,7 @@ func (f *facts) forget(shown time.Time) {
 		return
 	}
 	f.table.keep(kept)
-	f.flags, f.filled = keep(f.flags, kept), keep(f.filled, kept)
+	f.flags, f.filled, f.who = keep(f.flags, kept), keep(f.filled, kept), keep(f.who, kept)
 	for kind := range f.seen {
 		f.seen[kind] = keep(f.seen[kind], kept)
 	}
@@ -406,14 +429,20 @@ func (f *facts) census(completeAt float64) census {
 	return c
 }
 
-// people counts the distinct accounts that did one of kinds in each window that ends at end.
-func (f *facts) people(kinds []measure.Kind, end time.Time, hasListing bool) []int {
+// columns returns the last-seen times of kinds, each by row.
+func (f *facts) columns(kinds []measure.Kind) [][]second {
 	var columns [][]second
 	for column, kind := range f.Kinds {
 		if slices.Contains(kinds, kind) {
 			columns = append(columns, f.seen[column])
 		}
 	}
+	return columns
+}
+
+// people counts the distinct accounts that did one of kinds in each window that ends at end.
+func (f *facts) people(kinds []measure.Kind, end time.Time, hasListing bool) []int {
+	columns := f.columns(kinds)
 	edges := make([]second, len(measure.Windows))
 	for w, window := range measure.Windows {
 		edges[w] = secondOf(end.Add(-time.Duration(window)))

@@ -61,6 +61,7 @@ func (f *facts) encode(out io.Writer) error {
 	writeColumn(&e, f.keys, 8)
 	writeColumn(&e, f.flags, 1)
 	writeColumn(&e, f.filled, 8)
+	writeColumn(&e, f.who, 8)
 	for _, column := range f.seen {
 		writeColumn(&e, column, 4)
 	}
@@ -109,6 +110,9 @@ func decode(in io.Reader) (*facts, error) {
 	f.flags = readColumn[flag](&d, rows, 1)
 	if len(f.Fields) > 0 {
 		f.filled = readColumn[uint64](&d, rows, 8)
+	}
+	if f.Joined {
+		f.who = readColumn[key](&d, rows, 8)
 	}
 	for kind := range f.seen {
 		f.seen[kind] = readColumn[second](&d, rows, 4)

@@ -21,6 +21,7 @@ type Snapshot struct {
 	Values       []Value // in the order of the vocabulary
 	CoveredSince map[measure.Kind]time.Time
 	Expected     map[measure.Ref]time.Time // windowed measures whose window is not covered yet: when it will be
+	Members      *Members                  // nil = the platform takes no part in the people across platforms, or they are not known
 }
 
 // Value finds the value of one measure.
@@ -134,6 +135,7 @@ func (t *Tally) Snapshot() *Snapshot {
 			}
 		}
 	}
+	s.Members = t.join(s)
 	return s
 }
 

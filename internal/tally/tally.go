@@ -47,6 +47,8 @@ type Tally struct {
 	live   *facts // what measures are made from
 	fresh  *facts // a history that is being read anew, to take the place of live; nil = none
 	frozen bool   // live can't be continued: its source is not the configured one any more
+
+	members *Members // as they were shown last
 }
 
 // Open loads what is on disk of the platform. A file that can't be used is set aside, the platform will be
@@ -150,8 +152,11 @@ func (t *Tally) delivers(kind measure.Kind) bool {
 func (t *Tally) counting() string { return digest(t.platform.Counting()...) }
 
 // pseudonym returns the key of an account.
-func (t *Tally) pseudonym(id string) key {
-	t.text = append(append(append(t.text[:0], t.platform.Name...), 0), id...)
+func (t *Tally) pseudonym(id string) key { return t.hash(t.platform.Name, id) }
+
+// hash returns the key of what is called so in a domain: a platform, or "" for all of them.
+func (t *Tally) hash(domain, name string) key {
+	t.text = append(append(append(t.text[:0], domain...), 0), name...)
 	t.mac.Reset()
 	_, _ = t.mac.Write(t.text)
 	return key(binary.LittleEndian.Uint64(t.mac.Sum(t.text[:0])))

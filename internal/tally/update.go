@@ -211,6 +211,7 @@ func (u *update) accept(f *facts, l *listing) error {
 // list reads the accounts into l.
 func (u *update) list(l *listing) error {
 	l.fields, l.logins = u.platform.Description.Accounts.Profile, u.platform.Description.Accounts.LastLogin
+	l.joined = u.platform.Part != nil
 	last := secondOf(l.began) - 1
 	err := u.platform.Collector.Accounts(u.ctx, func(a collector.Account) {
 		row, first := l.account(u.pseudonym(a.ID))
@@ -219,6 +220,9 @@ func (u *update) list(l *listing) error {
 		}
 		l.see(row, lastLogin, min(secondOf(a.LastLogin), last))
 		l.see(row, measure.Active, min(secondOf(a.LastActive), last))
+		if l.joined {
+			l.who[row] = u.identity(a)
+		}
 		if a.Enabled {
 			l.flags[row] |= enabled
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 	"github.com/intranet-exporter/intranet_exporter/internal/poll"
+	"github.com/intranet-exporter/intranet_exporter/internal/tally"
 	"github.com/intranet-exporter/intranet_exporter/internal/words"
 )
 
@@ -22,6 +23,7 @@ import (
 type View struct {
 	Now      time.Time
 	Statuses []poll.Status
+	People   *tally.Snapshot // across platforms; nil = none are counted
 	KPIs     []kpi.State
 	Config   *config.Config
 }
@@ -167,6 +169,9 @@ func (v View) page() page {
 	for _, s := range v.Statuses {
 		p.Platforms = append(p.Platforms, v.platform(s))
 	}
+	if v.People != nil {
+		p.Platforms = append(p.Platforms, v.people())
+	}
 	return p
 }
 
@@ -253,13 +258,27 @@ func severity(l kpi.Limit) status {
 }
 
 func (v View) platform(s poll.Status) platform {
-	p := platform{Platform: s.Platform, Accounts: accounts(s.Snapshot.Fresh(v.Now, s.Platform.MaxAge))}
+	p := platform{Platform: s.Platform, Data: v.data(s.Snapshot), Accounts: accounts(s.Snapshot.Fresh(v.Now, s.Platform.MaxAge))}
 	p.Status, p.Notes = v.health(s)
-	oldest := s.Snapshot.Oldest()
-	for _, b := range measure.Bases {
-		if t, ok := oldest[b]; ok {
-			p.Data = append(p.Data, data{words.Bases[b], v.moment(t)})
-		}
+	return p
+}
+
+// people is the platform that stands for all of them together.
+func (v View) people() platform {
+	p := platform{Platform: v.Config.People, Status: works, Data: v.data(v.People), Accounts: joined(v.People)}
+	p.Notes = v.covered(v.Config.People, v.People)
+	if why := v.lacking(); why != "" {
+		p.Status, p.Notes = unknown, append([]string{why}, p.Notes...)
 	}
 	return p
+}
+
+func (v View) data(s *tally.Snapshot) (all []data) {
+	oldest := s.Oldest()
+	for _, b := range measure.Bases {
+		if t, ok := oldest[b]; ok {
+			all = append(all, data{words.Bases[b], v.moment(t)})
+		}
+	}
+	return all
 }

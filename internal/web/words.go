@@ -133,6 +133,8 @@ func (v View) absence(s kpi.State) string {
 	switch {
 	case s.WarmingUp && !s.Expected.IsZero():
 		return "Its first value comes " + from(v.moment(s.Expected)) + "."
+	case s.KPI.Platform == config.People:
+		return v.lacking()
 	case i < 0:
 		return ""
 	case v.Statuses[i].Failing != "":
@@ -143,6 +145,29 @@ func (v View) absence(s kpi.State) string {
 		return "Its numbers became too old to be shown."
 	}
 	return "The platform tells no number for it."
+}
+
+// lacking says which platforms have no share in the people now, or "" if all have.
+func (v View) lacking() string {
+	var names []string
+	for _, s := range v.Statuses {
+		if s.Platform.Part == nil {
+			continue
+		}
+		lacks := s.Snapshot == nil || s.Snapshot.Members == nil
+		if !lacks {
+			for _, at := range s.Snapshot.Members.AsOf {
+				lacks = lacks || v.Now.Sub(at) > s.Platform.MaxAge
+			}
+		}
+		if lacks {
+			names = append(names, s.Platform.Name)
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return "Nothing new is known of " + list(names) + ", and without that the number of people would be too small."
 }
 
 // waiting says what a platform waits for that neither works nor fails.
@@ -207,7 +232,7 @@ func (v View) health(s poll.Status) (status, []string) {
 	case old > 0:
 		notes = append(notes, "Some of its numbers became too old to be shown.")
 	}
-	notes = append(notes, v.covered(s)...)
+	notes = append(notes, v.covered(s.Platform, s.Snapshot)...)
 	for _, p := range s.Platform.Description.Permissions {
 		if granted, known := s.Granted[p.Name]; known && !granted {
 			note := "The permission “" + p.Name + "” is missing"
@@ -221,8 +246,8 @@ func (v View) health(s poll.Status) (status, []string) {
 }
 
 // covered says from when on there are values over windows that the known events do not fill yet.
-func (v View) covered(s poll.Status) []string {
-	if s.Snapshot == nil {
+func (v View) covered(p *config.Platform, s *tally.Snapshot) []string {
+	if s == nil {
 		return nil
 	}
 	var notes []string
@@ -230,12 +255,12 @@ func (v View) covered(s poll.Status) []string {
 		windowed := 0
 		var order []string // of moments
 		missing := map[string][]string{}
-		for _, d := range s.Platform.Description.Measures() {
+		for _, d := range p.Description.Measures() {
 			if d.Window != window {
 				continue
 			}
 			windowed++
-			if expected, ok := s.Snapshot.Expected[d.Ref]; ok {
+			if expected, ok := s.Expected[d.Ref]; ok {
 				at := v.moment(expected)
 				if missing[at.Text] == nil {
 					order = append(order, at.Text)
@@ -285,6 +310,25 @@ func accounts(s *tally.Snapshot) string {
 		return text + ", none left out."
 	}
 	return text + ", " + words.Quantity(excluded, "") + " not: " + list(reasons) + "."
+}
+
+// joined says how many people there are across platforms, and whose accounts are of none of them.
+func joined(s *tally.Snapshot) string {
+	all, ok := s.Value(measure.Ref{Measure: "people"})
+	if !ok {
+		return ""
+	}
+	var without []string
+	for _, v := range s.Values {
+		if v.Measure == "accounts_unjoined" && v.Value > 0 {
+			without = append(without, words.Quantity(v.Value, "")+" of "+v.Label)
+		}
+	}
+	text := words.Quantity(all.Value, "people")
+	if without == nil {
+		return text + ", with all accounts that count."
+	}
+	return text + "; accounts of nobody among them: " + list(without) + "."
 }
 
 // list joins what is said one after the other: "a, b and c".

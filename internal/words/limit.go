@@ -34,15 +34,16 @@ var phrases = map[string]phrase{
 	"searches_without_result": {noun: "searches", after: "found nothing", one: "search without result"},
 	"profiles_complete":       {noun: "accounts", after: "have a complete profile", one: "complete profile"},
 	"profile_completion":      {noun: "the profile fields", after: "are filled in on average"},
+	"people":                  {before: "there are ", noun: "people", one: "person"},
+	"people_active":           {noun: "people", after: "were active on any platform", one: "active person"},
+	"people_logged_in":        {noun: "people", after: "signed in to any platform", one: "person who signed in to any platform"},
 }
 
 // single is the phrase of a single one: "there is fewer than 1 | account", "fewer than 1 | page | was created".
 func (p phrase) single() phrase {
 	p.before = strings.Replace(p.before, "there are", "there is", 1)
 	p.after = strings.NewReplacer("are ", "is ", "were ", "was ", "have ", "has ").Replace(p.after)
-	if p.noun = string(measure.Unit(p.noun).One()); p.noun == "people" {
-		p.noun = "person"
-	}
+	p.noun = string(measure.Unit(p.noun).One())
 	return p
 }
 

@@ -30,6 +30,9 @@ func TestEveryMeasureCanBeSaid(t *testing.T) {
 		"searches_without_result": "fewer than 1,234.5 searches found nothing in 7 days",
 		"profiles_complete":       "fewer than 1,234.5 accounts have a complete profile",
 		"profile_completion":      "fewer than 7 % of the profile fields are filled in on average",
+		"people":                  "there are fewer than 1,234.5 people",
+		"people_active":           "fewer than 1,234.5 people were active on any platform in 7 days",
+		"people_logged_in":        "fewer than 1,234.5 people signed in to any platform in 7 days",
 		"custom":                  "“Satisfaction” is below 1,234.5 points",
 	}
 	for _, m := range measure.All {
@@ -71,6 +74,9 @@ func TestALimitOfOne(t *testing.T) {
 		"searches":                "people searched more than 1 time",
 		"searches_without_result": "more than 1 search found nothing",
 		"profiles_complete":       "more than 1 account has a complete profile",
+		"people":                  "there is more than 1 person",
+		"people_active":           "more than 1 person was active on any platform",
+		"people_logged_in":        "more than 1 person signed in to any platform",
 		"custom":                  "“Desks” is above 1 desk",
 	}
 	one := 1.0
@@ -102,6 +108,7 @@ func TestLimit(t *testing.T) {
 		{ref("authors", 28), per("accounts", 0), measure.Ratio, n(0.1), nil, "fewer than 10 % of the accounts created or edited a page in 28 days"},
 		{ref("active_users", 1), per("logged_in_users", 1), measure.Ratio, n(0.005), nil, "fewer than 0.5 % of the people who signed in at least once were active in 1 day"},
 		{ref("logged_in_users", 30), per("activated_accounts", 0), measure.Ratio, n(0.5), nil, "fewer than 50 % of the accounts that have ever signed in signed in at least once in 30 days"},
+		{ref("people_active", 28), per("people", 0), measure.Ratio, n(0.7), nil, "fewer than 70 % of the people were active on any platform in 28 days"},
 		{ref("pages_stale", 0), per("pages", 0), measure.Ratio, nil, n(0.4), "more than 40 % of the pages are stale"},
 		{ref("searches_without_result", 7), per("searches", 7), measure.Ratio, nil, n(0.15), "more than 15 % of the searches found nothing in 7 days"},
 		{ref("searches", 7), per("searches_without_result", 7), measure.Ratio, n(0.9), nil, "searches are below 90 % of the searches that found nothing in 7 days"},

@@ -29,6 +29,7 @@ var Bases = map[measure.Basis]string{
 	measure.LastSeen: "last-seen times",
 	measure.Account:  "accounts",
 	measure.Reported: "readings",
+	measure.Joined:   "joined accounts",
 }
 
 // What says what is measured, such as "active users in 28 days".
