@@ -110,6 +110,9 @@ type Person struct {
 	writes     bool
 }
 
+// signIn is the name with which somebody signs in, as it is in their address.
+func (p *Person) signIn() string { return strings.ReplaceAll(p.Name, " ", ".") }
+
 // A Happening is something that happened, at a whole second.
 type Happening struct {
 	At    time.Time

@@ -95,7 +95,7 @@ func (p *portal) statement(h Happening) (query string, args []any) {
 	case h.Who.Kind == "bot": // the portal has none
 		return "", nil
 	case h.What == Joined:
-		email := strings.ReplaceAll(strings.ToLower(h.Who.Name), " ", ".") + "@example.org"
+		email := strings.ToLower(h.Who.signIn()) + "@example.org"
 		return "INSERT INTO users VALUES (?, ?, ?, ?, 1)", []any{who, h.Who.Name, email, h.Who.Kind}
 	case h.What == Left:
 		return "UPDATE users SET enabled = 0 WHERE id = ?", []any{who}

@@ -149,6 +149,39 @@ func truth(platform string, history []Happening, now time.Time) map[string]float
 	return values
 }
 
+// peopleTruth counts those whom truth counts on any platform.
+func peopleTruth(history []Happening, now time.Time) map[string]float64 {
+	end := now.Add(-time.Minute).Truncate(5 * time.Minute)
+	people := map[*Person]bool{}
+	for _, h := range history {
+		if h.At.Before(now) && h.Who.Kind == "employee" && !strings.HasPrefix(h.Who.Name, "test-") {
+			switch h.What {
+			case Joined:
+				people[h.Who] = true
+			case Left:
+				delete(people, h.Who)
+			}
+		}
+	}
+	values := map[string]float64{"people": float64(len(people)), "accounts_unjoined.wiki": 0, "accounts_unjoined.portal": 0}
+	for name, whats := range map[string][]What{
+		"people_active":    slices.Concat(views["wiki"].people["contributors"], views["portal"].people["active_users"]),
+		"people_logged_in": views["portal"].people["logged_in_users"],
+	} {
+		for _, window := range measure.Windows {
+			did := map[*Person]bool{}
+			for _, h := range history {
+				if people[h.Who] && slices.Contains(whats, h.What) && !h.At.Before(end.Add(-time.Duration(window))) && h.At.Before(end) &&
+					!(h.What == Created && h.leadsElsewhere()) {
+					did[h.Who] = true
+				}
+			}
+			values[name+" over "+window.String()] = float64(len(did))
+		}
+	}
+	return values
+}
+
 // What collectors and tallies tell of the simulated platforms is what happened on them.
 func TestExposedIsTrue(t *testing.T) {
 	for _, tc := range []struct {
@@ -188,6 +221,13 @@ func TestExposedIsTrue(t *testing.T) {
 					if diff := cmp.Diff(want, got, cmpopts.EquateApprox(1e-12, 0)); diff != "" {
 						t.Errorf("%s at %s: truth and exposed differ (-truth +exposed):\n%s", s.Platform.Name, m.Now, diff)
 					}
+				}
+				got := map[string]float64{}
+				for _, v := range m.People.Values {
+					got[v.String()] = v.Value
+				}
+				if diff := cmp.Diff(peopleTruth(history, m.Now), got); diff != "" {
+					t.Errorf("people at %s: truth and exposed differ (-truth +exposed):\n%s", m.Now, diff)
 				}
 				return nil
 			})

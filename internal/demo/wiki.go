@@ -90,19 +90,19 @@ func (w *wiki) take(happenings []Happening) {
 		}
 		switch h.What {
 		case Joined:
-			u := &wikiUser{id: h.Who.ID, name: h.Who.Name}
+			u := &wikiUser{id: h.Who.ID, name: h.Who.signIn()}
 			if h.Who.Kind == "bot" {
 				u.groups = []string{"bot"}
 			}
 			w.add(u)
 		case Left:
-			w.users[w.find(h.Who.Name)].blocked = true
+			w.users[w.find(h.Who.signIn())].blocked = true
 		case Filled:
 			switch h.Field {
 			case "emailable":
-				w.users[w.find(h.Who.Name)].emailable = true
+				w.users[w.find(h.Who.signIn())].emailable = true
 			case "user_page":
-				w.create(2, "User:"+h.Who.Name, h)
+				w.create(2, "User:"+h.Who.signIn(), h)
 			}
 		case Created:
 			p := w.create(0, fmt.Sprintf("Page %d", len(w.pages)+1), h)
