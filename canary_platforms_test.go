@@ -34,7 +34,7 @@ func (a *aviary) platforms() {
 		}
 	}
 	wiki := func(well bool, name, address, client string) {
-		keys := fmt.Sprintf("type: mediawiki\nurl: %s\nrequests_per_second: 1000\n", address)
+		keys := fmt.Sprintf("type: mediawiki\nurl: %s\nrequests_per_second: 1000\nidentity: '{name}@example.org'\n", address)
 		if client != "" {
 			keys += "http_client:\n  " + strings.ReplaceAll(strings.TrimSpace(client), "\n", "\n  ")
 		}

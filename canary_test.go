@@ -84,6 +84,9 @@ func TestNothingComesOut(t *testing.T) {
 			return !slices.ContainsFunc(slices.Concat(a.well, a.ill), func(p string) bool { return !polled(p) })
 		})
 		for _, p := range a.well {
+			if strings.HasPrefix(p, "w-") && !series(`intranet_accounts_unjoined\{platform="%s"\} 0`, p) {
+				t.Errorf("%s takes no part in the people across platforms", p)
+			}
 			if !series(`intranet_collector_success\{platform="%s"\} 1`, p) {
 				t.Errorf("%s does not work:\n%s", p, r.stderr)
 			}
