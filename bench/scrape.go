@@ -28,7 +28,7 @@ import (
 func (b *bench) scrape(ctx context.Context) error {
 	for _, series := range []int{2_000, 50_000} {
 		now := time.Now()
-		families := exposition.Build(now, statuses(now, series), nil, &config.Config{}, &url.URL{})
+		families := exposition.Build(now, statuses(now, series), nil, nil, &config.Config{}, &url.URL{})
 		n := 0
 		for _, f := range families {
 			n += len(f.Metric)

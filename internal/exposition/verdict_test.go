@@ -48,7 +48,7 @@ func (r *run) scrape(at, data time.Time, value float64) map[string]float64 {
 		s.Values = append(s.Values, tally.Value{Ref: k.Measure, Value: value, AsOf: data})
 	}
 	states := r.engine.Update(at, map[string]kpi.Source{"wiki": {Snapshot: s, MaxAge: 2 * day}})
-	return series(Build(at, nil, states, r.cfg, &url.URL{Scheme: "https", Host: "kpi.example.org"}))
+	return series(Build(at, nil, nil, states, r.cfg, &url.URL{Scheme: "https", Host: "kpi.example.org"}))
 }
 
 // series writes name and labels of each series as a scrape would.
@@ -147,7 +147,7 @@ func TestVerdictsAgreeWithWhatStandsBeside(t *testing.T) {
 		}
 		v := tally.Value{Ref: k.Measure, Value: math.Round(50 + 50*math.Sin(data.Sub(now).Hours()/100)), AsOf: data}
 		states := engine.Update(at, map[string]kpi.Source{"wiki": {Snapshot: &tally.Snapshot{Values: []tally.Value{v}}, MaxAge: 2 * day}})
-		breaches += agree(t, Build(at, nil, states, &config.Config{}, &url.URL{}))
+		breaches += agree(t, Build(at, nil, nil, states, &config.Config{}, &url.URL{}))
 	}
 	if breaches < 1000 {
 		t.Errorf("only %d verdicts were 1", breaches)
@@ -158,7 +158,7 @@ func TestVerdictsAgreeWithWhatStandsBeside(t *testing.T) {
 func TestFirstScrapeHasAllVerdicts(t *testing.T) {
 	r := newRun(t, allConditions())
 	states := r.engine.Update(now, map[string]kpi.Source{"wiki": {MaxAge: 2 * day}})
-	all := series(Build(now, nil, states, r.cfg, &url.URL{}))
+	all := series(Build(now, nil, nil, states, r.cfg, &url.URL{}))
 	n := 0
 	for s, v := range all {
 		if strings.HasPrefix(s, "intranet_kpi_breached{") {
