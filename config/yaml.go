@@ -52,6 +52,9 @@ func (d *document) at(key, format string, args ...any) Problem {
 	return p
 }
 
+// written tells whether a key is in the file, with whatever value.
+func (d *document) written(key string) bool { return d.lines[key] > 0 }
+
 func parent(key string) string {
 	return key[:max(strings.LastIndexAny(key, ".["), 0)]
 }
@@ -95,7 +98,7 @@ func (d *document) parse(content []byte) *yaml.Node {
 	}
 	if err == nil {
 		if err = decoder.Decode(&second); errors.Is(err, io.EOF) {
-			return root.Content[0]
+			return d.plainYAML(root.Content[0])
 		}
 	}
 	if err == nil {
@@ -103,6 +106,29 @@ func (d *document) parse(content []byte) *yaml.Node {
 		return nil
 	}
 	d.notYAML(syntaxError(content, err))
+	return nil
+}
+
+// plainYAML returns the mapping if it has no anchors and aliases. Who wrote them did it all over the file, so there
+// is one problem and not one for each.
+func (d *document) plainYAML(root *yaml.Node) *yaml.Node {
+	if n := anchored(root); n != nil {
+		d.notYAML(n.Line, noAnchors)
+		return nil
+	}
+	return root
+}
+
+// anchored returns the first node with an anchor, or that is an alias.
+func anchored(n *yaml.Node) *yaml.Node {
+	if n.Anchor != "" || n.Kind == yaml.AliasNode {
+		return n
+	}
+	for _, c := range n.Content {
+		if found := anchored(c); found != nil {
+			return found
+		}
+	}
 	return nil
 }
 
@@ -166,8 +192,6 @@ func (d *document) check(n *yaml.Node, t reflect.Type, key string) bool {
 	switch {
 	case len(key) > 500:
 		d.problem(parent(key[:100]), "is nested too deeply")
-	case n.Kind == yaml.AliasNode, n.Anchor != "":
-		d.problem(key, noAnchors)
 	case n.Style&yaml.TaggedStyle != 0:
 		d.problem(key, "tags (!) are not supported; write the value alone, and quote a text that begins with such a character")
 	case n.Tag == "!!null":
@@ -312,7 +336,7 @@ func (d *document) mapping(n *yaml.Node, t reflect.Type, key string, others ...s
 			want = f.rest
 		}
 		switch {
-		case k.Kind != yaml.ScalarNode, k.Anchor != "", k.Style&yaml.TaggedStyle != 0, strings.ContainsFunc(k.Value, unicode.IsControl):
+		case k.Kind != yaml.ScalarNode, k.Style&yaml.TaggedStyle != 0, strings.ContainsFunc(k.Value, unicode.IsControl):
 			d.problem(sub, "is not a key; write a plain word")
 		case k.Tag == "!!merge":
 			d.problem(sub, "merge keys are not supported; write the keys out")
