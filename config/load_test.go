@@ -481,18 +481,19 @@ func mustLoad(t *testing.T, file string) *Config {
 	return c
 }
 
-// Every key is in the documentation and in the complete example.
-func TestKeysAreDocumented(t *testing.T) {
-	for _, file := range []string{"../docs/configuration.md", "../examples/complete.yml"} {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, keys := range []any{fileKeys{}, excludeKeys{}, linkKeys{}, platformKeys{}, profileKeys{}, objectiveKeys{}, kpiKeys{}, baselineKeys{}, targetKeys{}, thresholdKeys{}, decisionKeys{}, noteKeys{}} {
-			for _, name := range fieldsOf(reflect.TypeOf(keys)).names {
-				if !regexp.MustCompile(`(?m)(^|[ {])` + name + `:`).Match(content) {
-					t.Errorf("%s does not mention %s", file, name)
-				}
+// Every key is in the complete example; that it is in the documentation as well, TestSchema holds.
+func TestCompleteExampleIsComplete(t *testing.T) {
+	content, err := os.ReadFile("../examples/complete.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, keys := range []any{
+		fileKeys{}, excludeKeys{}, linkKeys{}, platformKeys{}, profileKeys{}, objectiveKeys{}, kpiKeys{}, baselineKeys{}, targetKeys{}, thresholdKeys{},
+		decisionKeys{}, noteKeys{},
+	} {
+		for _, name := range fieldsOf(reflect.TypeOf(keys)).names {
+			if !regexp.MustCompile(`(?m)(^|[ {])` + name + `:`).Match(content) {
+				t.Errorf("it does not have %s", name)
 			}
 		}
 	}

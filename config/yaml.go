@@ -218,16 +218,20 @@ type unmarshaler interface {
 	UnmarshalYAML(unmarshal func(any) error) error
 }
 
-// custom checks a node for a type with checks of its own: first its shape, which is that of the value which
-// UnmarshalYAML wants filled, then the checks.
-func (d *document) custom(n *yaml.Node, t reflect.Type, u unmarshaler, key string) bool {
-	var shape reflect.Type
+// shape is the type of the value which UnmarshalYAML wants filled.
+func shape(u unmarshaler) reflect.Type {
+	var t reflect.Type
 	_ = u.UnmarshalYAML(func(v any) error {
-		shape = reflect.TypeOf(v).Elem()
+		t = reflect.TypeOf(v).Elem()
 		return errors.New("only asked for the shape")
 	})
+	return t
+}
+
+// custom checks a node for a type with checks of its own: first its shape, then the checks.
+func (d *document) custom(n *yaml.Node, t reflect.Type, u unmarshaler, key string) bool {
 	before := len(d.problems)
-	if !d.check(n, shape, key) || len(d.problems) > before {
+	if !d.check(n, shape(u), key) || len(d.problems) > before {
 		return false
 	}
 	err := n.Decode(reflect.New(t).Interface())
