@@ -4,19 +4,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
-
-	"github.com/prometheus/common/model"
 
 	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
-)
-
-const (
-	manyKPIs       = 12
-	defaultSustain = day
 )
 
 type (
@@ -29,28 +20,21 @@ type (
 	kpiKeys struct {
 		Name      *string        `yaml:"name"`
 		Title     *string        `yaml:"title"`
+		Why       *string        `yaml:"why"`
+		Status    *string        `yaml:"status"`
+		Reason    *string        `yaml:"reason"`
 		Measure   *string        `yaml:"measure"`
 		Window    *string        `yaml:"window"`
 		Platform  *string        `yaml:"platform"`
 		Per       *string        `yaml:"per"`
 		Direction *string        `yaml:"direction"`
+		Baseline  *baselineKeys  `yaml:"baseline"`
 		Target    *targetKeys    `yaml:"target"`
 		Warning   *thresholdKeys `yaml:"warning"`
 		Critical  *thresholdKeys `yaml:"critical"`
 		Owner     *string        `yaml:"owner"`
 		Review    *string        `yaml:"review"`
-	}
-	targetKeys struct {
-		Value *float64 `yaml:"value"`
-		By    *string  `yaml:"by"`
-	}
-	thresholdKeys struct {
-		At      *float64        `yaml:"at"`
-		Below   *float64        `yaml:"below"`
-		Above   *float64        `yaml:"above"`
-		Sustain *model.Duration `yaml:"sustain"`
-		Action  *string         `yaml:"action"`
-		Within  *model.Duration `yaml:"within"`
+		Decisions []decisionKeys `yaml:"decisions"`
 	}
 )
 
@@ -60,8 +44,14 @@ func (l *loader) objective(key string, k *objectiveKeys) {
 	if len(k.KPIs) == 0 {
 		l.problem(key+".kpis", "there is none; an objective that nobody measures says nothing, so give it a KPI or remove it")
 	}
+	measured := false
 	for i := range k.KPIs {
-		o.KPIs = append(o.KPIs, l.kpi(fmt.Sprintf("%s.kpis[%d]", key, i), o, &k.KPIs[i]))
+		kpi := l.kpi(fmt.Sprintf("%s.kpis[%d]", key, i), o, &k.KPIs[i])
+		o.KPIs = append(o.KPIs, kpi)
+		measured = measured || kpi.Status != Retired
+	}
+	if len(k.KPIs) > 0 && !measured {
+		l.problem(key+".kpis", "all of them are retired; an objective that nobody measures says nothing, so give it another KPI, or move these to an objective that is measured")
 	}
 	l.config.Objectives = append(l.config.Objectives, o)
 }
@@ -69,12 +59,14 @@ func (l *loader) objective(key string, k *objectiveKeys) {
 func (l *loader) kpi(key string, o *Objective, k *kpiKeys) *KPI {
 	kpi := &KPI{Objective: o.Name, Name: l.slug(key+".name", "KPI", k.Name)}
 	kpi.Title = l.title(key+".title", k.Title, kpi.Name)
+	kpi.Why = l.text(key+".why", k.Why)
 	kpi.URL = strings.ReplaceAll(l.config.Dashboard, "{kpi}", kpi.Name)
-	kpi.Owner = l.owner(key+".owner", k.Owner)
-	if k.Review == nil {
-		l.problem(key+".review", "is missing; write the date on which you decide whether to keep, refine or drop the KPI, such as 2027-06-30")
+	if !l.status(key, kpi, k) {
+		return kpi
 	}
-	kpi.Review = l.date(key+".review", k.Review)
+	kpi.Owner = l.owner(key+".owner", k.Owner, kpi.Status)
+	kpi.Review = l.review(key+".review", k.Review, kpi.Status)
+	kpi.Decisions = l.decisions(key+".decisions", k.Decisions)
 	known := l.measures(key, kpi, k)
 
 	kpi.Direction = Higher
@@ -85,6 +77,7 @@ func (l *loader) kpi(key string, o *Objective, k *kpiKeys) *KPI {
 		l.problem(key+".direction", "unknown direction; write which way is better: higher, lower or range")
 		return kpi
 	}
+	kpi.Baseline = l.baseline(key+".baseline", k.Baseline)
 	kpi.Target = l.target(key+".target", k.Target)
 	kpi.Warning = l.threshold(key+".warning", k.Warning, kpi.Direction)
 	kpi.Critical = l.threshold(key+".critical", k.Critical, kpi.Direction)
@@ -92,6 +85,10 @@ func (l *loader) kpi(key string, o *Objective, k *kpiKeys) *KPI {
 		l.problem(key+".window", "thresholds don't stand on 1d, because of weekends; use 7d or 28d, or remove warning and critical")
 	}
 	l.limits(key, kpi, known)
+	if kpi.Status == Context && (kpi.Target != nil || kpi.Warning != nil || kpi.Critical != nil) {
+		l.warn(key+".status", "what is there for context has no target and no limits: target, warning and critical are not used until it is active")
+		kpi.Target, kpi.Warning, kpi.Critical = nil, nil, nil
+	}
 	return kpi
 }
 
@@ -115,6 +112,9 @@ func (l *loader) measures(key string, kpi *KPI, k *kpiKeys) bool {
 	if len(l.problems) > before {
 		return false
 	}
+	if kpi.Status == Retired {
+		return l.measured(key, kpi, k, value, per, window)
+	}
 	p := l.choose(key+".platform", value, k.Platform)
 	if p == nil {
 		return false
@@ -137,6 +137,34 @@ func (l *loader) measures(key string, kpi *KPI, k *kpiKeys) bool {
 		return false
 	}
 	kpi.Per, kpi.Unit = &denominator.Ref, quotient(numerator.Unit, denominator.Unit)
+	return true
+}
+
+// measured fills in what a retired KPI measured. Nobody need deliver that any more, so only the vocabulary tells
+// the unit.
+func (l *loader) measured(key string, kpi *KPI, k *kpiKeys, value, per measure.Ref, window measure.Window) bool {
+	if k.Platform != nil {
+		kpi.Platform = *k.Platform
+		if !slug.MatchString(kpi.Platform) {
+			l.problem(key+".platform", "is not the name of a platform")
+		}
+	}
+	value.Window = window
+	m, _ := measure.Lookup(value.Measure)
+	kpi.Measure, kpi.Unit = value, m.Unit
+	if k.Per == nil {
+		return m.Unit != ""
+	}
+	by, _ := measure.Lookup(per.Measure)
+	if by.Windowed {
+		per.Window = window
+	}
+	kpi.Per = &per
+	if m.Unit == "" || by.Unit == "" {
+		kpi.Unit = ""
+		return false
+	}
+	kpi.Unit = quotient(m.Unit, by.Unit)
 	return true
 }
 
@@ -312,161 +340,11 @@ func quotient(a, b measure.Unit) measure.Unit {
 	return a + " per " + b.One()
 }
 
-func (l *loader) target(key string, k *targetKeys) *Target {
-	if k == nil {
-		return nil
-	}
-	t := &Target{By: l.date(key+".by", k.By)}
-	if k.Value == nil {
-		l.problem(key+".value", "is missing; write the number that is to be reached")
-		return t
-	}
-	t.Value = *k.Value
-	if !t.By.IsZero() && t.By.AddDate(0, 0, 1).Before(l.now) {
-		l.warn(key+".by", "%s has passed; set a new date and value, or remove the date", *k.By)
-	}
-	return t
-}
-
-func (l *loader) threshold(key string, k *thresholdKeys, direction Direction) *Threshold {
-	if k == nil {
-		return nil
-	}
-	t := &Threshold{
-		Sustain: l.duration(key+".sustain", k.Sustain, sustains, defaultSustain),
-		Within:  l.duration(key+".within", k.Within, withins, 0),
-		Action:  l.text(key+".action", k.Action),
-	}
-	if k.Action == nil {
-		l.problem(key+".action", "is missing; write what will be done when this threshold is crossed: measure only what you intend to act upon")
-	}
-	if direction == Range {
-		t.Below, t.Above = k.Below, k.Above
-		if k.At != nil {
-			l.problem(key+".at", "does not go with direction range; write below and above")
-		} else if t.Below == nil && t.Above == nil {
-			l.problem(key+".below", "is missing; with direction range a threshold has below, above or both")
-		}
-		return t
-	}
-	switch {
-	case k.Below != nil:
-		l.problem(key+".below", "goes with direction range only; with %s write at", direction)
-	case k.Above != nil:
-		l.problem(key+".above", "goes with direction range only; with %s write at", direction)
-	case k.At == nil:
-		l.problem(key+".at", "is missing; write the number at which the threshold lies")
-	}
-	if direction == Higher {
-		t.Below = k.At
-	} else {
-		t.Above = k.At
-	}
-	return t
-}
-
-// A limit is one number of a KPI.
-type limit struct {
-	key   string
-	value *float64
-}
-
-// limits checks that the numbers of a KPI can be, and are in order.
-func (l *loader) limits(key string, k *KPI, known bool) {
-	var target *float64
-	if k.Target != nil {
-		target = &k.Target.Value
-	}
-	warning, critical := Threshold{}, Threshold{}
-	if k.Warning != nil {
-		warning = *k.Warning
-	}
-	if k.Critical != nil {
-		critical = *k.Critical
-	}
-	var ascending []limit
-	order := ""
-	switch k.Direction {
-	case Higher:
-		order = "critical < warning < target"
-		ascending = []limit{{"critical.at", critical.Below}, {"warning.at", warning.Below}, {"target.value", target}}
-	case Lower:
-		order = "target < warning < critical"
-		ascending = []limit{{"target.value", target}, {"warning.at", warning.Above}, {"critical.at", critical.Above}}
-	case Range:
-		order = "critical.below < warning.below < target < warning.above < critical.above"
-		ascending = []limit{{"critical.below", critical.Below}, {"warning.below", warning.Below}, {"target.value", target},
-			{"warning.above", warning.Above}, {"critical.above", critical.Above}}
-	}
-	var last limit
-	for _, n := range ascending {
-		if n.value == nil {
-			continue
-		}
-		switch {
-		case known && k.Unit == measure.Ratio && (*n.value < 0 || *n.value > 1):
-			l.problem(key+"."+n.key, "%s is not a ratio; write a number from 0 to 1, such as 0.4 for 40 %%", decimal(*n.value))
-		case known && k.Measure.Measure != measure.Custom && *n.value < 0:
-			l.problem(key+"."+n.key, "%s is less than nothing; %s counts from 0", decimal(*n.value), k.Measure)
-		case last.value != nil && *n.value <= *last.value:
-			l.problem(key+"."+n.key, "%s must be more than %s, which is %s; with direction %s the order is %s",
-				decimal(*n.value), last.key, decimal(*last.value), k.Direction, order)
-		}
-		last = n
-	}
-}
-
-func decimal(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
-
 func (l *loader) title(key string, v *string, name string) string {
 	if v == nil {
 		return words(name)
 	}
 	return l.text(key, v)
-}
-
-func (l *loader) owner(key string, v *string) string {
-	switch {
-	case v == nil:
-		l.problem(key, "is missing; write the role that acts on it, such as intranet-manager")
-		return ""
-	case strings.Contains(*v, "@"):
-		l.problem(key, "must be a role such as intranet-manager, not an address; addresses live in Alertmanager's file")
-	case !slug.MatchString(*v) || len(*v) > maxSlug:
-		l.problem(key, "is not a role; write at most %d lower-case letters, digits, _ and -, such as intranet-manager", maxSlug)
-	}
-	return *v
-}
-
-// date reads a day, which begins at midnight in the file's time zone.
-func (l *loader) date(key string, v *string) time.Time {
-	if v == nil {
-		return time.Time{}
-	}
-	t, err := time.ParseInLocation(time.DateOnly, *v, l.config.TimeZone)
-	if err != nil {
-		l.problem(key, "is not a date that exists; write year-month-day, such as 2027-06-30")
-	}
-	return t
-}
-
-// lookAtKPIs warns about KPIs that load but are not what they could be.
-func (l *loader) lookAtKPIs() {
-	if n := len(l.config.KPIs()); n > manyKPIs {
-		l.warn("objectives", "%d KPIs are more than anybody acts on; keep at most %d, and drop those whose actions were never taken", n, manyKPIs)
-	}
-	for i, o := range l.config.Objectives {
-		volume := len(o.KPIs) > 0
-		for j, k := range o.KPIs {
-			volume = volume && k.counts()
-			if !k.Review.IsZero() && k.Review.Before(l.now) {
-				l.warn(fmt.Sprintf("objectives[%d].kpis[%d].review", i, j), "the review is due since %s; decide whether to keep, refine or drop the KPI, and set the next date", k.Review.Format(time.DateOnly))
-			}
-		}
-		if volume {
-			l.warn(fmt.Sprintf("objectives[%d].kpis", i), "all of them count how much is done, and none how many people do it; add a KPI on people, such as active_users, or a ratio with per")
-		}
-	}
 }
 
 // counts tells whether a KPI is a bare volume.

@@ -50,6 +50,7 @@ type (
 		People           *peopleKeys     `yaml:"people"`
 		Platforms        []yaml.Node     `yaml:"platforms"`
 		Objectives       []objectiveKeys `yaml:"objectives"`
+		Notes            []noteKeys      `yaml:"notes"`
 	}
 	excludeKeys struct {
 		Accounts []string `yaml:"accounts"`
@@ -118,6 +119,7 @@ func load(file string, content []byte, types map[string]collector.New, options f
 			l.objective(fmt.Sprintf("objectives[%d]", i), &l.keys.Objectives[i])
 		}
 		l.lookAtKPIs()
+		l.notes()
 	}
 	byLine := func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) }
 	if len(l.problems) > 0 {
@@ -383,6 +385,10 @@ func reason(err error) string {
 func (l *loader) profile(key string, k profileKeys) float64 {
 	if k.Fields != nil && len(k.Fields) == 0 {
 		l.problem(key+".fields", "is empty; name the fields that count, or remove the key")
+	}
+	if n := len(k.Fields); n > maxFields {
+		l.problem(key+".fields", "has %d fields; at most %d can count", n, maxFields)
+		return 1
 	}
 	for i, field := range k.Fields {
 		sub := fmt.Sprintf("%s.fields[%d]", key, i)

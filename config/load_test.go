@@ -62,7 +62,8 @@ func TestBadContent(t *testing.T) {
 		"too large":   {strings.Repeat("# comment\n", 110_000), "f.yml: is larger than 1 MiB, which no config file should be"},
 		"brackets":    {"platforms: " + strings.Repeat("[", 20_000), "f.yml:1: is not YAML: exceeded max depth of 10000"},
 		"indentation": {"platforms:\n" + strings.Repeat("- ", 20_000), "f.yml:2: is not YAML: exceeded max depth of 10000"},
-		"long key":    {strings.Repeat("k", 1000) + ": 1\nplatforms: 1", `f.yml:1: …: unknown key (known keys: poll_interval, accounts_interval, max_age, time_zone, exclude, links, people, platforms, objectives)` + "\nf.yml:2: platforms: must be a list"},
+		"fields":      {"platforms: [{name: wiki, type: mediawiki, url: https://w, profile: {fields: [" + strings.Repeat("a, ", 65) + "]}}]", "f.yml:1: platforms[0].profile.fields: has 65 fields; at most 64 can count"},
+		"long key":    {strings.Repeat("k", 1000) + ": 1\nplatforms: 1", `f.yml:1: …: unknown key (known keys: poll_interval, accounts_interval, max_age, time_zone, exclude, links, people, platforms, objectives, notes)` + "\nf.yml:2: platforms: must be a list"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load("f.yml", []byte(test.content), fakeTypes, fakeOptions, time.Now())
@@ -177,14 +178,14 @@ func TestKPIs(t *testing.T) {
 	want := []*Objective{{
 		Name: "knowledge_sharing", Title: "Sharing what we know", Description: "Colleagues write down what they know,\nand find what others wrote.",
 		KPIs: []*KPI{{
-			Name: "pages-created_weekly", Title: "Pages created weekly", Objective: "knowledge_sharing", Platform: "wiki",
+			Name: "pages-created_weekly", Status: Active, Title: "Pages created weekly", Objective: "knowledge_sharing", Platform: "wiki",
 			Measure: measure.Ref{Measure: "pages_created", Window: measure.Window(7 * day)}, Unit: "pages", Direction: Higher,
 			Target:   &Target{Value: 40, By: time.Date(2999, 6, 30, 0, 0, 0, 0, amsterdam)},
 			Warning:  &Threshold{Below: number(25), Sustain: 3 * day, Action: "Editors' round.", Within: 14 * day},
 			Critical: &Threshold{Below: number(10), Sustain: day, Action: "Management agenda."},
 			Owner:    "intranet-manager", Review: time.Date(2999, 1, 15, 0, 0, 0, 0, amsterdam), URL: "https://grafana.example.org/d/kpi?var-kpi=pages-created_weekly",
 		}, {
-			Name: "stale", Title: "Stale", Objective: "knowledge_sharing", Platform: "portal",
+			Name: "stale", Status: Active, Title: "Stale", Objective: "knowledge_sharing", Platform: "portal",
 			Measure: measure.Ref{Measure: "pages_stale"}, Per: &measure.Ref{Measure: "pages"}, Unit: "ratio", Direction: Lower,
 			Target:   &Target{Value: 0.1},
 			Warning:  &Threshold{Above: number(0.2), Action: "Ask."},
@@ -194,24 +195,24 @@ func TestKPIs(t *testing.T) {
 	}, {
 		Name: "reach", Title: "Reach",
 		KPIs: []*KPI{{
-			Name: "logins_per_account", Title: "Logins per account", Objective: "reach", Platform: "portal",
+			Name: "logins_per_account", Status: Active, Title: "Logins per account", Objective: "reach", Platform: "portal",
 			Measure: measure.Ref{Measure: "logins", Window: measure.Window(28 * day)}, Per: &measure.Ref{Measure: "accounts"}, Unit: "logins per account", Direction: Range,
 			Target:   &Target{Value: 20},
 			Warning:  &Threshold{Below: number(10), Above: number(100), Sustain: day, Action: "Look."},
 			Critical: &Threshold{Above: number(500), Sustain: day, Action: "Look."},
 			Owner:    "editor", Review: time.Date(2999, 1, 15, 0, 0, 0, 0, amsterdam), URL: "https://grafana.example.org/d/kpi?var-kpi=logins_per_account",
 		}, {
-			Name: "failed_searches", Title: "Failed searches", Objective: "reach", Platform: "portal",
+			Name: "failed_searches", Status: Active, Title: "Failed searches", Objective: "reach", Platform: "portal",
 			Measure: measure.Ref{Measure: "searches_without_result", Window: measure.Window(7 * day)},
 			Per:     &measure.Ref{Measure: "searches", Window: measure.Window(7 * day)}, Unit: "ratio", Direction: Lower,
 			Owner: "editor", Review: time.Date(2999, 1, 15, 0, 0, 0, 0, amsterdam), URL: "https://grafana.example.org/d/kpi?var-kpi=failed_searches",
 		}, {
-			Name: "score", Title: "Score", Objective: "reach", Platform: "portal",
+			Name: "score", Status: Active, Title: "Score", Objective: "reach", Platform: "portal",
 			Measure: measure.Ref{Measure: "custom", Label: "survey_score"}, Unit: "points", Direction: Higher,
 			Warning: &Threshold{Below: number(-10), Sustain: day, Action: "Ask why."},
 			Owner:   "editor", Review: time.Date(2999, 1, 15, 0, 0, 0, 0, amsterdam), URL: "https://grafana.example.org/d/kpi?var-kpi=score",
 		}, {
-			Name: "logged_in_daily", Title: "Logged in daily", Objective: "reach", Platform: "portal",
+			Name: "logged_in_daily", Status: Active, Title: "Logged in daily", Objective: "reach", Platform: "portal",
 			Measure: measure.Ref{Measure: "logged_in_users", Window: measure.Window(day)}, Per: &measure.Ref{Measure: "accounts"}, Unit: "ratio", Direction: Higher,
 			Owner: "editor", Review: time.Date(2999, 1, 15, 0, 0, 0, 0, amsterdam), URL: "https://grafana.example.org/d/kpi?var-kpi=logged_in_daily",
 		}},
@@ -221,6 +222,72 @@ func TestKPIs(t *testing.T) {
 	}
 	if len(c.Warnings) > 0 {
 		t.Errorf("got warnings %v", c.Warnings)
+	}
+}
+
+func TestRecord(t *testing.T) {
+	c := mustLoad(t, "testdata/good/record.yml")
+	amsterdam := c.TimeZone
+	date := func(year int, month time.Month, day int) time.Time {
+		return time.Date(year, month, day, 0, 0, 0, 0, amsterdam)
+	}
+	review := date(2999, 1, 15)
+	window := measure.Window(28 * day)
+	want := []*KPI{
+		{
+			Name: "authors", Title: "Authors", Why: "Who writes, thinks: “so what?” {{ .Value }} <b>שלום</b> 🎉", Objective: "sharing", Status: Active, Platform: "wiki",
+			Measure: measure.Ref{Measure: "authors", Window: window}, Per: &measure.Ref{Measure: "accounts"}, Unit: "ratio", Direction: Higher,
+			Baseline: &Baseline{Value: 0.08, Date: date(2026, 1, 1)}, Target: &Target{Value: 0.15},
+			Warning:  &Threshold{Below: new(0.1), Drop: new(0.2), Against: 28 * day, Action: "Ask."},
+			Critical: &Threshold{Drop: new(0.4), Against: 7 * day, Sustain: 7 * day, Action: "Ask."},
+			Owner:    "editor", Review: review,
+			Decisions: []Decision{{date(2026, 2, 1), "keep", "It moved."}, {date(2026, 2, 1), "refine", "The limit was too low."}},
+		},
+		{
+			Name: "stale", Title: "Stale", Objective: "sharing", Status: Proposed, Platform: "wiki",
+			Measure: measure.Ref{Measure: "pages"}, Unit: "pages", Direction: Lower, Baseline: &Baseline{Value: 900, Date: date(2026, 1, 1)},
+			Warning: &Threshold{Rise: new(1.5), Against: 28 * day, Sustain: day, Action: "Ask."}, Owner: "editor", Review: review,
+		},
+		{
+			Name: "edits", Title: "Edits", Objective: "sharing", Status: Proposed, Platform: "wiki",
+			Measure: measure.Ref{Measure: "page_edits", Window: window}, Unit: "edits", Direction: Range, Target: &Target{Value: 40},
+			Warning:  &Threshold{Below: new(10.0), Drop: new(0.5), Rise: new(2.0), Against: 28 * day, Sustain: day, Action: "Ask."},
+			Critical: &Threshold{Drop: new(0.7), Rise: new(3.0), Against: 28 * day, Sustain: day, Action: "Ask."}, Owner: "editor", Review: review,
+		},
+		{
+			Name: "accounts", Title: "Accounts", Objective: "sharing", Status: Context, Platform: "wiki",
+			Measure: measure.Ref{Measure: "accounts"}, Unit: "accounts", Direction: Higher, Review: review,
+		},
+		{
+			Name: "logins", Title: "Logins", Objective: "sharing", Status: Retired, Reason: "The wiki does not tell.", Platform: "portal",
+			Measure: measure.Ref{Measure: "logins", Window: measure.Window(7 * day)}, Per: &measure.Ref{Measure: "accounts"}, Unit: "logins per account", Direction: Higher,
+			Target: &Target{Value: 3, By: date(2026, 1, 31)}, Warning: &Threshold{Below: new(1.0), Sustain: day, Action: "Ask."},
+			Decisions: []Decision{{date(2026, 2, 1), "drop", "Nobody acted on it."}},
+		},
+		{
+			Name: "stale_share", Title: "Stale share", Objective: "sharing", Status: Retired, Reason: "Nobody knows the denominator.",
+			Measure: measure.Ref{Measure: "pages_stale", Window: measure.Window(7 * day)}, Per: &measure.Ref{Measure: "custom", Label: "desks"}, Direction: Lower,
+		},
+	}
+	if diff := cmp.Diff(want, c.KPIs(), cmp.Comparer(time.Time.Equal)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	notes := []Note{{date(2026, 1, 4), "New home page"}, {date(2999, 1, 4), "Move to the \"new\" wiki\nכאן"}}
+	if diff := cmp.Diff(notes, c.Notes, cmp.Comparer(time.Time.Equal)); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if len(c.Warnings) > 0 {
+		t.Errorf("got warnings %v", c.Warnings)
+	}
+}
+
+// A context KPI keeps what was agreed in the file, and uses none of it.
+func TestContextHasNoLimits(t *testing.T) {
+	c := mustLoad(t, "testdata/good/warnings.yml")
+	for _, k := range c.KPIs() {
+		if k.Status == Context && (k.Target != nil || k.Warning != nil || k.Critical != nil) {
+			t.Errorf("%s has %+v", k.Name, k)
+		}
 	}
 }
 
@@ -273,14 +340,17 @@ func TestWarnings(t *testing.T) {
 		many   = "f.yml:3: objectives: 13 KPIs are more than anybody acts on; keep at most 12, and drop those whose actions were never taken"
 		volume = "f.yml:5: objectives[0].kpis: all of them count how much is done, and none how many people do it; add a KPI on people, such as active_users, or a ratio with per"
 		target = "f.yml:6: objectives[0].kpis[0].target.by: 2026-11-19 has passed; set a new date and value, or remove the date"
+		held   = "f.yml:11: objectives[1].kpis[0].review: 2026-11-18 was held: the last decision is of 2026-11-18; set the date of the next one"
+		unused = "f.yml:12: objectives[1].kpis[1].status: what is there for context has no target and no limits: target, warning and critical are not used until it is active"
+		twice  = "f.yml:12: objectives[1].kpis[1].measure: it is the same number as that of the KPI in line 11; keep one of them, or choose another window"
 		review = "f.yml:6: objectives[0].kpis[0].review: the review is due since 2026-11-20; decide whether to keep, refine or drop the KPI, and set the next date"
 	)
 	for _, test := range []struct {
 		now  time.Time
 		want []string
 	}{
-		{midnight, []string{many, volume}},
-		{midnight.Add(time.Second), []string{many, volume, target, review}},
+		{midnight, []string{many, volume, held, unused, twice}},
+		{midnight.Add(time.Second), []string{many, volume, target, review, held, unused, twice}},
 	} {
 		c, err := load("f.yml", content, fakeTypes, fakeOptions, test.now)
 		if err != nil {
@@ -500,8 +570,15 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 		for _, k := range c.KPIs() {
-			i := slices.IndexFunc(c.Platforms, func(p *Platform) bool { return p.Name == k.Platform })
-			if i < 0 || !slices.ContainsFunc(c.Platforms[i].Description.Measures(), func(d collector.Delivered) bool { return d.Ref == k.Measure }) {
+			if k.Status == Retired {
+				continue
+			}
+			platforms := slices.Clone(c.Platforms)
+			if c.People != nil {
+				platforms = append(platforms, c.People)
+			}
+			i := slices.IndexFunc(platforms, func(p *Platform) bool { return p.Name == k.Platform })
+			if i < 0 || !slices.ContainsFunc(platforms[i].Description.Measures(), func(d collector.Delivered) bool { return d.Ref == k.Measure }) {
 				t.Errorf("KPI %s is of %s on %s", k.Name, k.Measure, k.Platform)
 			}
 		}
@@ -517,18 +594,19 @@ func mustLoad(t *testing.T, file string) *Config {
 	return c
 }
 
-// Every key is in the documentation and in the complete example.
-func TestKeysAreDocumented(t *testing.T) {
-	for _, file := range []string{"../docs/configuration.md", "../examples/complete.yml"} {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, keys := range []any{fileKeys{}, excludeKeys{}, linkKeys{}, platformKeys{}, profileKeys{}, objectiveKeys{}, kpiKeys{}, targetKeys{}, thresholdKeys{}} {
-			for _, name := range fieldsOf(reflect.TypeOf(keys)).names {
-				if !regexp.MustCompile(`(?m)(^|[ {])` + name + `:`).Match(content) {
-					t.Errorf("%s does not mention %s", file, name)
-				}
+// Every key is in the complete example; that it is in the documentation as well, TestSchema holds.
+func TestCompleteExampleIsComplete(t *testing.T) {
+	content, err := os.ReadFile("../examples/complete.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, keys := range []any{
+		fileKeys{}, excludeKeys{}, linkKeys{}, platformKeys{}, profileKeys{}, objectiveKeys{}, kpiKeys{}, baselineKeys{}, targetKeys{}, thresholdKeys{},
+		decisionKeys{}, noteKeys{},
+	} {
+		for _, name := range fieldsOf(reflect.TypeOf(keys)).names {
+			if !regexp.MustCompile(`(?m)(^|[ {])` + name + `:`).Match(content) {
+				t.Errorf("it does not have %s", name)
 			}
 		}
 	}

@@ -161,11 +161,16 @@ type Threshold struct {
 // Identity is what a KPI's history belongs to: a change of the definition starts it anew, an edited text
 // or limit does not.
 func (k *KPI) Identity() string {
-	id := k.Name + "\x00" + k.Platform + "\x00" + k.Measure.String()
+	return k.Name + "\x00" + k.definition()
+}
+
+// definition is what a KPI measures.
+func (k *KPI) definition() string {
+	d := k.Platform + "\x00" + k.Measure.String()
 	if k.Per != nil {
-		id += "\x00" + k.Per.String()
+		d += "\x00" + k.Per.String()
 	}
-	return id
+	return d
 }
 
 // KPIs returns the KPIs of all objectives in the order of the file.
@@ -200,11 +205,15 @@ func (p Problem) Error() string {
 // Problems is the error of a config file with mistakes: all of them, in the order of the file.
 type Problems []Problem
 
-// Error returns the problems, one a line.
+// Error returns the problems, one a line, and of very many the first.
 func (ps Problems) Error() string {
-	lines := make([]string, len(ps))
-	for i, p := range ps {
-		lines[i] = p.Error()
+	const most = 100
+	var lines []string
+	for _, p := range ps[:min(len(ps), most)] {
+		lines = append(lines, p.Error())
+	}
+	if len(ps) > most {
+		lines = append(lines, fmt.Sprintf("%s: mistakes that are not listed: %d", ps[0].File, len(ps)-most))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -54,6 +54,9 @@ func (d *document) at(key, format string, args ...any) Problem {
 	return p
 }
 
+// written tells whether a key is in the file, with whatever value.
+func (d *document) written(key string) bool { return d.lines[key] > 0 }
+
 func parent(key string) string {
 	return key[:max(strings.LastIndexAny(key, ".["), 0)]
 }
@@ -90,7 +93,7 @@ func (d *document) parse(content []byte) *yaml.Node {
 	}
 	if err == nil {
 		if err = decoder.Decode(&second); errors.Is(err, io.EOF) {
-			return root.Content[0]
+			return d.plainYAML(root.Content[0])
 		}
 	}
 	if err == nil {
@@ -98,6 +101,29 @@ func (d *document) parse(content []byte) *yaml.Node {
 		return nil
 	}
 	d.notYAML(syntaxError(content, err))
+	return nil
+}
+
+// plainYAML returns the mapping if it has no anchors and aliases. Who wrote them did it all over the file, so there
+// is one problem and not one for each.
+func (d *document) plainYAML(root *yaml.Node) *yaml.Node {
+	if n := anchored(root); n != nil {
+		d.notYAML(n.Line, noAnchors)
+		return nil
+	}
+	return root
+}
+
+// anchored returns the first node with an anchor, or that is an alias.
+func anchored(n *yaml.Node) *yaml.Node {
+	if n.Anchor != "" || n.Kind == yaml.AliasNode {
+		return n
+	}
+	for _, c := range n.Content {
+		if found := anchored(c); found != nil {
+			return found
+		}
+	}
 	return nil
 }
 
@@ -162,8 +188,6 @@ func (d *document) check(n *yaml.Node, t reflect.Type, key string) bool {
 	switch {
 	case len(key) > 500:
 		d.problem(parent(key[:100]), "is nested too deeply")
-	case n.Kind == yaml.AliasNode, n.Anchor != "":
-		d.problem(key, noAnchors)
 	case n.Style&yaml.TaggedStyle != 0:
 		d.problem(key, "tags (!) are not supported; write the value alone, and quote a text that begins with such a character")
 	case n.Tag == "!!null":
@@ -190,16 +214,20 @@ type unmarshaler interface {
 	UnmarshalYAML(unmarshal func(any) error) error
 }
 
-// custom checks a node for a type with checks of its own: first its shape, which is that of the value which
-// UnmarshalYAML wants filled, then the checks.
-func (d *document) custom(n *yaml.Node, t reflect.Type, u unmarshaler, key string) bool {
-	var shape reflect.Type
+// shape is the type of the value which UnmarshalYAML wants filled.
+func shape(u unmarshaler) reflect.Type {
+	var t reflect.Type
 	_ = u.UnmarshalYAML(func(v any) error {
-		shape = reflect.TypeOf(v).Elem()
+		t = reflect.TypeOf(v).Elem()
 		return errors.New("only asked for the shape")
 	})
+	return t
+}
+
+// custom checks a node for a type with checks of its own: first its shape, then the checks.
+func (d *document) custom(n *yaml.Node, t reflect.Type, u unmarshaler, key string) bool {
 	before := len(d.problems)
-	if !d.check(n, shape, key) || len(d.problems) > before {
+	if !d.check(n, shape(u), key) || len(d.problems) > before {
 		return false
 	}
 	err := n.Decode(reflect.New(t).Interface())
@@ -310,7 +338,7 @@ func (d *document) mapping(n *yaml.Node, t reflect.Type, key string, others ...s
 			want = f.rest
 		}
 		switch {
-		case k.Kind != yaml.ScalarNode, k.Anchor != "", k.Style&yaml.TaggedStyle != 0, strings.ContainsFunc(k.Value, unicode.IsControl):
+		case k.Kind != yaml.ScalarNode, k.Style&yaml.TaggedStyle != 0, strings.ContainsFunc(k.Value, unicode.IsControl):
 			d.problem(sub, "is not a key; write a plain word")
 		case k.Tag == "!!merge":
 			d.problem(sub, "merge keys are not supported; write the keys out")

@@ -45,11 +45,13 @@ type variable struct {
 
 // An annotation has its query twice: some versions of Grafana read it from the one place, some from the other.
 type annotation struct {
-	Name       string
-	BuiltIn    int
-	Datasource datasource
-	Expr, Step string
-	Target     struct{ Expr, Interval string }
+	Name            string
+	BuiltIn         int
+	Datasource      datasource
+	Expr, Step      string
+	Target          struct{ Expr, Interval string }
+	TitleFormat     string
+	UseValueForTime bool
 }
 
 type panel struct {

@@ -63,6 +63,28 @@ func (s server) testPanels(t *testing.T) {
 			if len(one) == 0 || len(two) != len(one) || len(none) != 0 {
 				t.Errorf("annotation %s: %d results, with two replicas %d, without the job %d", a.Name, len(one), len(two), len(none))
 			}
+			for _, r := range one {
+				s.checkAnnotation(t, a, r)
+			}
+		}
+	}
+}
+
+// checkAnnotation holds that an annotation has its title, and stands where it belongs.
+func (s server) checkAnnotation(t *testing.T, a annotation, r result) {
+	t.Helper()
+	for _, placeholder := range regexp.MustCompile(`{{(\w+)}}`).FindAllStringSubmatch(a.TitleFormat, -1) {
+		if r.Metric[placeholder[1]] == "" {
+			t.Errorf("annotation %s: its title %s has nothing for %v", a.Name, a.TitleFormat, r.Metric)
+		}
+	}
+	if !a.UseValueForTime {
+		return
+	}
+	for _, v := range r.Values {
+		ms, err := strconv.ParseFloat(v[1].(string), 64)
+		if at := time.UnixMilli(int64(ms)); err != nil || at.Sub(s.end).Abs() > 365*day {
+			t.Errorf("annotation %s: it stands at %s, and today is %s", a.Name, at, s.end)
 		}
 	}
 }

@@ -31,6 +31,8 @@ objectives:
         warning: {at: 25, action: Ask three departments for one page each.}
         owner: intranet-manager
         review: 2099-01-15
+notes:
+  - {date: 2026-09-28, text: New home page}
 `
 
 // freeAddress returns an address that nobody listens on.
@@ -112,6 +114,15 @@ func (e *exporter) get(path string) (int, string) {
 	return body(e.t, resp)
 }
 
+func (e *exporter) reload() (int, string) {
+	e.t.Helper()
+	resp, err := http.Post(e.url+"/-/reload", "", nil)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return body(e.t, resp)
+}
+
 func body(t *testing.T, resp *http.Response) (int, string) {
 	t.Helper()
 	defer func() { _ = resp.Body.Close() }()
@@ -154,16 +165,9 @@ func TestServe(t *testing.T) {
 
 func TestReloadIsAllOrNothing(t *testing.T) {
 	e := start(t, nil)
-	reload := func() (int, string) {
-		resp, err := http.Post(e.url+"/-/reload", "", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return body(t, resp)
-	}
 	e.write(strings.Replace(valid, "action: Ask three departments for one page each.", "", 1) + "colour: red\n")
-	want := []string{"intranet.yml:12", "action", "intranet.yml:15", "colour"}
-	code, text := reload()
+	want := []string{"intranet.yml:12", "action", "intranet.yml:17", "colour"}
+	code, text := e.reload()
 	if code != http.StatusInternalServerError {
 		t.Errorf("%d %s", code, text)
 	}
@@ -176,7 +180,7 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 		t.Error("a broken file changed something")
 	}
 	e.write(strings.Replace(valid, "25", "30", 1))
-	if code, text := reload(); code != http.StatusOK {
+	if code, text := e.reload(); code != http.StatusOK {
 		t.Errorf("%d %s", code, text)
 	}
 	if !e.has(`intranet_config_last_reload_successful 1`) || !e.has(`intranet_kpi_threshold{condition="below",kpi="pages_created_weekly",severity="warning"} 30`) {

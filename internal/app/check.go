@@ -6,10 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
-	"github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
 	"github.com/go-kit/log/level"
 
 	"github.com/intranet-exporter/intranet_exporter/config"
@@ -44,13 +41,14 @@ func (c Console) Check(ctx context.Context, file string, o CheckOptions) error {
 	case err != nil:
 		return err
 	}
-	c.print("%s is valid: platforms %d, objectives %d, KPIs %d.\n", file, len(s.cfg.Platforms), len(s.cfg.Objectives), len(s.cfg.KPIs()))
+	c.print("%s is valid: platforms %d, objectives %d, KPIs %d.\n", file, len(s.cfg.Platforms), len(s.cfg.Objectives), len(measuredKPIs(s.cfg)))
 	for _, objective := range s.cfg.Objectives {
 		c.print("\n")
 		c.objective(objective)
 	}
 	c.print("\n")
 	c.platforms(s.cfg)
+	c.notes(s.cfg.Notes)
 	for i, w := range s.cfg.Warnings {
 		if i == 0 {
 			c.print("\n")
@@ -82,27 +80,59 @@ func (c Console) objective(o *config.Objective) {
 		if k.Per != nil {
 			what += " ÷ " + words.What(*k.Per)
 		}
-		var agreed []string
-		if k.Target != nil {
-			target := "target: " + words.Exact(k.Target.Value, k.Unit)
-			if !k.Target.By.IsZero() {
-				target += " by " + k.Target.By.Format(date)
-			}
-			agreed = append(agreed, clean(target))
+		if k.Platform != "" {
+			what += ", " + k.Platform
 		}
-		for _, t := range thresholds(k) {
-			agreed = append(agreed, t.sentence(k))
-		}
-		if agreed == nil {
-			agreed = []string{"nothing yet: no target, and no threshold"}
+		acts := k.Owner
+		if !k.Review.IsZero() {
+			acts += "\n" + k.Review.Format(date)
 		}
 		rows = append(rows, []string{
-			clean(k.Title) + "\n" + k.Name + "\n" + what + ", " + k.Platform,
-			strings.Join(agreed, "\n"),
-			k.Owner + "\n" + k.Review.Format(date),
+			clean(k.Title) + "\n" + k.Name + "\n" + what,
+			strings.Join(agreement(k), "\n"),
+			strings.TrimPrefix(acts, "\n"),
 		})
 	}
 	c.table(rows...)
+}
+
+// agreement says what was agreed about a KPI, in lines.
+func agreement(k *config.KPI) []string {
+	var said []string
+	say := func(format string, args ...any) { said = append(said, clean(fmt.Sprintf(format, args...))) }
+	switch k.Status {
+	case config.Proposed:
+		say("proposed: nobody is told of its limits until it is active")
+	case config.Context:
+		say("context: it explains others, and has no limits")
+	case config.Retired:
+		say("retired: %s", k.Reason)
+	}
+	if k.Why != "" {
+		say("why: %s", k.Why)
+	}
+	if k.Status != config.Retired {
+		if k.Baseline != nil {
+			say("began at: %s on %s", words.Exact(k.Baseline.Value, k.Unit), k.Baseline.Date.Format(date))
+		}
+		if k.Target != nil {
+			by := ""
+			if !k.Target.By.IsZero() {
+				by = " by " + k.Target.By.Format(date)
+			}
+			say("target: %s%s", words.Exact(k.Target.Value, k.Unit), by)
+		}
+		for _, t := range thresholds(k) {
+			say("%s", t.sentence(k))
+		}
+		if k.Status != config.Context && k.Target == nil && k.Warning == nil && k.Critical == nil {
+			say("nothing yet: no target, and no threshold")
+		}
+	}
+	for _, d := range k.Decisions {
+		say("%s: %s. %s", d.Date.Format(date), d.Decision, d.Why)
+	}
+	return said
 }
 
 // A severity is a threshold that a KPI has.
@@ -132,7 +162,7 @@ func (t severity) sentence(k *config.KPI) string {
 	if t.Within > 0 {
 		s += ", within " + words.Span(t.Within)
 	}
-	return clean(s + ": " + t.Action)
+	return s + ": " + t.Action
 }
 
 // platforms writes what each platform is, what can be measured there, and what people across platforms are made from.
@@ -186,124 +216,14 @@ func every(cfg *config.Config) []*config.Platform {
 	return append(slices.Clone(cfg.Platforms), cfg.People)
 }
 
-// What check writes with --format=json. Keys are only ever added.
-type (
-	report struct {
-		Valid     bool             `json:"valid"`
-		Errors    []problem        `json:"errors"`
-		Warnings  []problem        `json:"warnings"`
-		Platforms []platformReport `json:"platforms"`
-		KPIs      []kpiReport      `json:"kpis"`
+// notes writes what may be why a line moved.
+func (c Console) notes(notes []config.Note) {
+	rows := [][]string{{"DAY", "NOTE"}}
+	for _, n := range notes {
+		rows = append(rows, []string{n.Date.Format(date), clean(n.Text)})
 	}
-	problem struct {
-		File string `json:"file,omitzero"`
-		Line int    `json:"line,omitzero"`
-		Key  string `json:"key,omitzero"`
-		Text string `json:"text"`
+	if len(rows) > 1 {
+		c.print("\n")
+		c.table(rows...)
 	}
-	platformReport struct {
-		Name         string            `json:"name"`
-		Type         string            `json:"type"`
-		PollInterval float64           `json:"poll_interval_seconds"`
-		Measures     []measureReport   `json:"measures"`
-		Undelivered  map[string]string `json:"undelivered"` // why, by measure
-	}
-	measureReport struct {
-		Measure string        `json:"measure"` // as the config file has it
-		Window  string        `json:"window,omitzero"`
-		Unit    measure.Unit  `json:"unit"`
-		Basis   measure.Basis `json:"basis"`
-		Source  string        `json:"source"`
-	}
-	kpiReport struct {
-		Name      string           `json:"name"`
-		Title     string           `json:"title"`
-		Objective string           `json:"objective"`
-		Platform  string           `json:"platform"`
-		Measure   string           `json:"measure"`
-		Window    string           `json:"window,omitzero"`
-		Per       string           `json:"per,omitzero"`
-		Unit      measure.Unit     `json:"unit"`
-		Direction config.Direction `json:"direction"`
-		Target    *float64         `json:"target,omitzero"`
-		TargetBy  string           `json:"target_by,omitzero"`
-		Owner     string           `json:"owner"`
-		Review    string           `json:"review"`
-		Limits    []limitReport    `json:"limits"`
-	}
-	limitReport struct {
-		Severity string   `json:"severity"`
-		Below    *float64 `json:"below,omitzero"`
-		Above    *float64 `json:"above,omitzero"`
-		Sustain  float64  `json:"sustain_seconds"`
-		Action   string   `json:"action"`
-		Within   float64  `json:"within_seconds,omitzero"`
-		Text     string   `json:"text"` // all of it in a sentence
-	}
-)
-
-// writeReport writes the outcome of reading the config file as JSON.
-func (c Console) writeReport(s *session, err error) error {
-	r := report{Valid: err == nil}
-	var problems config.Problems
-	switch {
-	case errors.As(err, &problems):
-		r.Errors = reportProblems(problems)
-	case err != nil:
-		r.Errors = []problem{{Text: err.Error()}}
-	default:
-		r.Warnings = reportProblems(s.cfg.Warnings)
-		for _, p := range every(s.cfg) {
-			r.Platforms = append(r.Platforms, reportPlatform(p))
-		}
-		for _, k := range s.cfg.KPIs() {
-			r.KPIs = append(r.KPIs, reportKPI(k))
-		}
-	}
-	if err := json.MarshalWrite(c.Out, r, json.Deterministic(true), jsontext.WithIndent("  ")); err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	c.print("\n")
-	return nil
-}
-
-func reportProblems(problems []config.Problem) []problem {
-	var all []problem
-	for _, p := range problems {
-		all = append(all, problem(p))
-	}
-	return all
-}
-
-func reportPlatform(p *config.Platform) platformReport {
-	r := platformReport{Name: p.Name, Type: p.Type, PollInterval: p.PollInterval.Seconds(), Undelivered: p.Description.Undelivered}
-	for _, m := range p.Description.Measures() {
-		name := measure.Ref{Measure: m.Measure, Label: m.Label}.String()
-		r.Measures = append(r.Measures, measureReport{Measure: name, Window: m.Window.String(), Unit: m.Unit, Basis: m.Basis, Source: m.Source})
-	}
-	return r
-}
-
-func reportKPI(k *config.KPI) kpiReport {
-	r := kpiReport{
-		Name: k.Name, Title: k.Title, Objective: k.Objective, Platform: k.Platform, Unit: k.Unit, Direction: k.Direction,
-		Measure: measure.Ref{Measure: k.Measure.Measure, Label: k.Measure.Label}.String(), Window: k.Measure.Window.String(),
-		Owner: k.Owner, Review: k.Review.Format(time.DateOnly),
-	}
-	if k.Per != nil {
-		r.Per = measure.Ref{Measure: k.Per.Measure, Label: k.Per.Label}.String()
-	}
-	if k.Target != nil {
-		r.Target = &k.Target.Value
-		if !k.Target.By.IsZero() {
-			r.TargetBy = k.Target.By.Format(time.DateOnly)
-		}
-	}
-	for _, t := range thresholds(k) {
-		r.Limits = append(r.Limits, limitReport{
-			Severity: t.name, Below: t.Below, Above: t.Above, Sustain: t.Sustain.Seconds(),
-			Action: t.Action, Within: t.Within.Seconds(), Text: t.sentence(k),
-		})
-	}
-	return r
 }

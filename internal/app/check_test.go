@@ -30,6 +30,8 @@ func TestCheck(t *testing.T) {
 		{"check.json", agreed, "json", columns},
 		{"check-people.txt", together, "text", columns},
 		{"check-people.json", together, "json", columns},
+		{"check-record.txt", record, "text", columns},
+		{"check-record.json", record, "json", columns},
 		{"check-no-objectives.txt", "platforms:\n  - {name: wiki, type: stub, poll_interval: 1d}\n", "text", columns},
 	} {
 		t.Run(tc.golden, func(t *testing.T) {
@@ -142,7 +144,7 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, v := range []any{report{}, problem{}, platformReport{}, measureReport{}, kpiReport{}, limitReport{}} {
+	for _, v := range []any{report{}, problem{}, platformReport{}, measureReport{}, kpiReport{}, limitReport{}, decisionReport{}, noteReport{}} {
 		for _, field := range reflect.VisibleFields(reflect.TypeOf(v)) {
 			key, optional, _ := strings.Cut(field.Tag.Get("json"), ",")
 			want := "`" + key + "`"
@@ -182,6 +184,12 @@ func TestCheckAgainst(t *testing.T) {
 			"KPI pages_created_weekly measures something else: its record begins anew, and limits count after their sustain",
 			"KPI satisfaction is new: its record begins, and limits count after their sustain",
 			"KPI score is gone: its alerts end, and its record is kept for 400 days",
+		}},
+		{"another status", []string{
+			"title: Pages created per week", "status: proposed", "title: Share of authors", "status: retired\n        reason: Nobody acts.",
+		}, []string{
+			"KPI pages_created_weekly is not active any more: its alerts end, and its record goes on",
+			"KPI authors_share is gone: its alerts end, and its record is kept for 400 days",
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -206,6 +206,53 @@ objectives:
         review: 2000-01-01
 `
 
+// record is a config file with every part of what is kept of a KPI, and every status.
+const record = `
+platforms:
+  - {name: wiki, type: stub}
+objectives:
+  - name: sharing
+    kpis:
+      - name: pages_created_weekly
+        title: Pages created per week
+        why: What is not written down has to be asked for, again and again.
+        measure: pages_created
+        window: 7d
+        baseline: {value: 22, date: 2026-03-02}
+        target: {value: 40, by: 2099-06-30}
+        warning: {at: 30, drop: 0.2, sustain: 3d, action: "Editors' round: ask three departments for one page each.", within: 14d}
+        critical: {drop: 0.5, against: 7d, action: The sponsor puts it on the management agenda.}
+        owner: intranet-manager
+        review: 2099-01-15
+        decisions:
+          - {date: 2026-06-01, decision: keep, why: It moved.}
+          - {date: 2026-09-14, decision: refine, why: The warning at 15 came when it was too late to act.}
+      - name: authors_share
+        status: proposed
+        measure: authors
+        window: 28d
+        per: accounts
+        direction: range
+        warning: {below: 0.1, drop: 0.2, rise: 1, action: Ask.}
+        owner: editors
+        review: 2099-01-15
+      - name: all_pages
+        status: context
+        measure: pages
+        warning: {at: 10, action: Ask.}
+        review: 2099-01-15
+      - name: logins
+        status: retired
+        reason: The wiki does not tell who signs in.
+        measure: logins
+        window: 7d
+        warning: {at: 10, action: Ask.}
+        decisions: [{date: 2026-09-14, decision: drop, why: It had no value in six months.}]
+notes:
+  - {date: 2026-09-28, text: New home page}
+  - {date: 2099-05-04, text: Spring holidays}
+`
+
 func TestWrap(t *testing.T) {
 	for _, tc := range []struct {
 		text string

@@ -19,7 +19,7 @@ func (c Console) costs(file string, cfg *config.Config) error {
 	if err != nil {
 		return err
 	}
-	said := append(costsOfPlatforms(old.Platforms, cfg.Platforms), costsOfKPIs(old.KPIs(), cfg.KPIs())...)
+	said := append(costsOfPlatforms(old.Platforms, cfg.Platforms), costsOfKPIs(measuredKPIs(old), measuredKPIs(cfg))...)
 	if said == nil {
 		said = []string{"nothing: history and verdicts go on"}
 	}
@@ -64,6 +64,10 @@ func costsOfKPIs(old, now []*config.KPI) []string {
 			said = append(said, "KPI "+k.Name+" is new: its record begins, and limits count after their sustain")
 		case old[i].Identity() != k.Identity():
 			said = append(said, "KPI "+k.Name+" measures something else: its record begins anew, and limits count after their sustain")
+		case k.Status == config.Active && old[i].Status != config.Active:
+			said = append(said, "KPI "+k.Name+" is active now: its limits count at once, from the record that it has")
+		case k.Status != config.Active && old[i].Status == config.Active:
+			said = append(said, "KPI "+k.Name+" is not active any more: its alerts end, and its record goes on")
 		}
 	}
 	for _, o := range old {
@@ -72,4 +76,9 @@ func costsOfKPIs(old, now []*config.KPI) []string {
 		}
 	}
 	return said
+}
+
+// measuredKPIs are the KPIs that are not retired: a retired one is as good as gone.
+func measuredKPIs(cfg *config.Config) []*config.KPI {
+	return slices.DeleteFunc(cfg.KPIs(), func(k *config.KPI) bool { return k.Status == config.Retired })
 }

@@ -53,6 +53,9 @@ func Build(now time.Time, statuses []poll.Status, people *tally.Snapshot, kpis [
 	for _, o := range cfg.Objectives {
 		b.add("intranet_objective_info", 1, o.Name, o.Title, o.Description)
 	}
+	for _, n := range cfg.Notes {
+		b.add("intranet_note_timestamp_seconds", timestamp(n.Date), n.Text)
+	}
 	return b.sorted()
 }
 

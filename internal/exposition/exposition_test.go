@@ -247,7 +247,11 @@ func full() scene {
 				{Severity: "warning", Condition: "above", At: 1e6, Threshold: views.Warning},
 			}},
 		},
-		cfg: &config.Config{People: people(), Objectives: []*config.Objective{goal(hostile, pages, active, calls, survey, views)}},
+		cfg: &config.Config{
+			People:     people(),
+			Objectives: []*config.Objective{goal(hostile, pages, active, calls, survey, views)},
+			Notes:      []config.Note{{Date: now.Add(-56 * day).Truncate(day), Text: "New home page"}, {Date: now.Add(30 * day).Truncate(day), Text: hostile}},
+		},
 	}
 }
 
@@ -366,6 +370,7 @@ func TestHostileTextsSurvive(t *testing.T) {
 	want := strings.ToValidUTF8(hostile, "\uFFFD")
 	for name, label := range map[string]string{
 		"intranet_kpi_info": "title", "intranet_kpi_action_info": "action", "intranet_objective_info": "description", "intranet_measure_info": "source",
+		"intranet_note_timestamp_seconds": "note",
 	} {
 		found := false
 		for _, m := range families[name].GetMetric() {

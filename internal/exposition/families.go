@@ -75,6 +75,8 @@ var descriptions = append(measures(), []description{
 		"When the KPI is to be reviewed."},
 	{"intranet_objective_info", gauge, []string{"objective", "title", "description"},
 		"What success means for the organisation; always 1."},
+	{"intranet_note_timestamp_seconds", gauge, []string{"note"},
+		"When something happened, or will, that may be why a line moved: the beginning of that day."},
 }...)
 
 // measures describes the vocabulary.

@@ -47,8 +47,33 @@ func (p phrase) single() phrase {
 	return p
 }
 
-// Limit says when a threshold of a KPI is crossed: "fewer than 25 pages were created in 7 days".
+// Limit says when a threshold of a KPI is crossed: "fewer than 25 pages were created in 7 days, or the value falls by
+// more than 20 % against 28 days earlier".
 func Limit(k *config.KPI, t *config.Threshold) string {
+	var limits []string
+	if t.Below != nil || t.Above != nil {
+		limits = append(limits, absolute(k, t))
+	}
+	if t.Drop != nil || t.Rise != nil {
+		limits = append(limits, change(t))
+	}
+	return strings.Join(limits, ", or ")
+}
+
+// change says when a threshold is crossed by how much the value moved.
+func change(t *config.Threshold) string {
+	var ways []string
+	if t.Drop != nil {
+		ways = append(ways, "falls by more than "+Exact(*t.Drop, measure.Ratio))
+	}
+	if t.Rise != nil {
+		ways = append(ways, "rises by more than "+Exact(*t.Rise, measure.Ratio))
+	}
+	return "the value " + strings.Join(ways, " or ") + " against " + Span(t.Against) + " earlier"
+}
+
+// absolute says on which side of which number the value has crossed a threshold.
+func absolute(k *config.KPI, t *config.Threshold) string {
 	p, known := phrases[k.Measure.Measure]
 	value := func(v float64) string { return Exact(v, "") }
 	if !known || k.Unit == measure.Ratio {

@@ -130,3 +130,19 @@ func TestLimit(t *testing.T) {
 }
 
 func plain(s string) string { return strings.ReplaceAll(s, "\u00a0", " ") }
+
+func TestChange(t *testing.T) {
+	const day = 24 * time.Hour
+	k := &config.KPI{Title: "A title", Measure: measure.Ref{Measure: "pages"}, Unit: "pages"}
+	for want, threshold := range map[string]config.Threshold{
+		"the value falls by more than 20 % against 28 days earlier":                                                  {Drop: new(0.2), Against: 28 * day},
+		"the value rises by more than 150 % against 7 days earlier":                                                  {Rise: new(1.5), Against: 7 * day},
+		"the value falls by more than 12.5 % or rises by more than 0.5 % against 7 days earlier":                     {Drop: new(0.125), Rise: new(0.005), Against: 7 * day},
+		"there are fewer than 10 pages, or the value falls by more than 20 % against 28 days earlier":                {Below: new(10.0), Drop: new(0.2), Against: 28 * day},
+		"there are fewer than 10 or more than 20 pages, or the value rises by more than 50 % against 7 days earlier": {Below: new(10.0), Above: new(20.0), Rise: new(0.5), Against: 7 * day},
+	} {
+		if got := plain(Limit(k, &threshold)); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
