@@ -54,7 +54,7 @@ func filesAreDocumented(t *testing.T, dir string) {
 			t.Errorf("docs/privacy.md does not know %s", e.Name())
 		}
 	}
-	for _, name := range []string{"<platform>.tally", "<file>.unusable", "key", "kpi.state", "lock"} {
+	for _, name := range []string{"<platform>.tally", "<file>.unusable", "key", "kpi.past", "kpi.state", "lock"} {
 		if !seen[name] {
 			t.Errorf("there is no %s, or docs/privacy.md does not know it", name)
 		}
