@@ -238,7 +238,7 @@ func (f *facts) list(l *listing) {
 func (f *facts) adopt(g *facts, fromEvents func(measure.Kind) bool) {
 	f.Counting, f.Listed, f.Tried, f.Total, f.Refused, f.Fields = g.Counting, g.Listed, g.Tried, g.Total, g.Refused, g.Fields
 	f.Logins, f.Own, f.Health, f.Walked, f.Walks, f.Numbers = g.Logins, g.Own, g.Health, g.Walked, g.Walks, maps.Clone(g.Numbers)
-	f.keys, f.slots, f.flags, f.filled = slices.Clone(g.keys), slices.Clone(g.slots), slices.Clone(g.flags), slices.Clone(g.filled)
+	f.keys, f.places, f.flags, f.filled = slices.Clone(g.keys), slices.Clone(g.places), slices.Clone(g.flags), slices.Clone(g.filled)
 	f.Joined, f.who = g.Joined, slices.Clone(g.who)
 	for column, kind := range f.Kinds {
 		if fromEvents(kind) {

@@ -21,7 +21,7 @@ const (
 	magic    = "intranet_exporter tally "
 	version  = 2
 	maxJSON  = 1 << 24
-	maxRows  = 1 << 28
+	maxRows  = 1<<rowBits - 1
 	maxSlots = 1 << 20
 	chunk    = 1 << 16 // bytes
 )
@@ -126,7 +126,7 @@ func decode(in io.Reader) (*facts, error) {
 	}
 	f.grow(len(f.keys)*3/2 + 16)
 	for i, k := range f.keys {
-		if f.slots[f.slot(k)] != uint32(i+1) {
+		if f.places[f.place(k)].row() != uint32(i) {
 			return nil, errDamaged // a key stands twice
 		}
 	}

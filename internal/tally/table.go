@@ -9,42 +9,55 @@ type key uint64
 // A table numbers keys in the order in which they come: the row of a key in every column. It holds 13 to 21
 // bytes a key, where a map of Go's would take up to 50; with a million accounts that is most of the memory.
 type table struct {
-	keys  []key
-	slots []uint32 // 1 + row, at the first free place from the key's own on; 0 = free
+	keys   []key
+	places []place // each row's is the first free one from the key's own on
 }
+
+// A place holds a row in 28 bits, and four bits of its key above them, which spare most looks at keys of others:
+// with a million accounts each is a trip to memory.
+type place uint32
+
+const rowBits = 28
+
+func newPlace(row uint32, k key) place { return place(row+1) | place(k)<<rowBits }
+
+func (p place) isFree() bool       { return p == 0 }
+func (p place) row() uint32        { return uint32(p&(1<<rowBits-1)) - 1 }
+func (p place) mayBeOf(k key) bool { return p>>rowBits == place(k)<<rowBits>>rowBits }
 
 // row returns the row of k, and makes it the last one where there is none.
 func (t *table) row(k key) (row uint32, added bool) {
-	if 4*len(t.keys) >= 3*len(t.slots) {
-		t.grow(len(t.slots)*3/2 + 16)
+	if 4*len(t.keys) >= 3*len(t.places) {
+		t.grow(len(t.places)*3/2 + 16)
 	}
-	slot := t.slot(k)
-	if t.slots[slot] == 0 {
+	at := t.place(k)
+	if t.places[at].isFree() {
+		t.places[at] = newPlace(uint32(len(t.keys)), k)
 		t.keys = append(t.keys, k)
-		t.slots[slot] = uint32(len(t.keys))
 		added = true
 	}
-	return t.slots[slot] - 1, added
+	return t.places[at].row(), added
 }
 
-// slot returns where k is, or where it belongs. Keys are evenly spread as they are, and need no hash.
-func (t *table) slot(k key) int {
-	first, _ := bits.Mul64(uint64(k), uint64(len(t.slots)))
+// place returns the index of the place where k is, or where it belongs. Keys are evenly spread as they are, and
+// need no hash.
+func (t *table) place(k key) int {
+	first, _ := bits.Mul64(uint64(k), uint64(len(t.places)))
 	for i := int(first); ; i++ {
-		if i == len(t.slots) {
+		if i == len(t.places) {
 			i = 0
 		}
-		if row := t.slots[i]; row == 0 || t.keys[row-1] == k {
+		if p := t.places[i]; p.isFree() || p.mayBeOf(k) && t.keys[p.row()] == k {
 			return i
 		}
 	}
 }
 
-// grow makes n slots.
+// grow makes n places.
 func (t *table) grow(n int) {
-	t.slots = make([]uint32, n)
-	for i, k := range t.keys {
-		t.slots[t.slot(k)] = uint32(i + 1)
+	t.places = make([]place, n)
+	for row, k := range t.keys {
+		t.places[t.place(k)] = newPlace(uint32(row), k)
 	}
 }
 

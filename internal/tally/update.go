@@ -335,13 +335,18 @@ func (u *update) shown() []Value {
 // span reads what was done in [from, to).
 func (u *update) span(f *facts, from, to time.Time) (*span, error) {
 	s := newSpan(f, from, to)
-	columns := map[measure.Kind]int{}
+	type target struct {
+		column int             // of last-seen times; -1 = none
+		counts map[int64]int64 // by slot
+	}
+	columns := map[measure.Kind]target{}
 	for _, e := range u.platform.Description.Events {
-		columns[e.Kind] = slices.Index(f.Kinds, e.Kind)
+		s.counts[e.Kind] = map[int64]int64{}
+		columns[e.Kind] = target{slices.Index(f.Kinds, e.Kind), s.counts[e.Kind]}
 	}
 	var wrong error
 	err := u.platform.Collector.Events(u.ctx, from, to, func(e collector.Event) {
-		column, known := columns[e.Kind]
+		into, known := columns[e.Kind]
 		if !known || e.At.Before(from) || !e.At.Before(to) {
 			wrong = cause.Errorf(cause.BadResponse, "a %s was told that was not asked for", e.Kind)
 			return
@@ -349,14 +354,14 @@ func (u *update) span(f *facts, from, to time.Time) (*span, error) {
 		if e.Actor != "" {
 			k := u.pseudonym(e.Actor)
 			row := f.account(k)
-			if column >= 0 {
-				s.see(row, column, secondOf(e.At))
+			if into.column >= 0 {
+				s.see(row, into.column, secondOf(e.At))
 			}
 			if k == f.Own || f.flags[row]&uncounted != 0 {
 				return
 			}
 		}
-		count(s.counts, e.Kind, slotOf(e.At), 1)
+		into.counts[slotOf(e.At)]++
 	})
 	if err := errors.Join(err, wrong); err != nil {
 		return nil, err
