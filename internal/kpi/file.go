@@ -32,7 +32,8 @@ type entry struct {
 	Buckets []bucket
 }
 
-// Open reads the record that an earlier process left in dir; none is fine. If a file can't be used both are
+// Open reads the record that an earlier process left in dir; none is fine, and so is one file with nothing in it, which
+// is what a crash leaves of the first Save. If a file can't be used both are
 // renamed, the record starts anew, and the warning says so.
 func Open(dir *storage.Dir) (e *Engine, warning string, err error) {
 	e = &Engine{dir: dir, records: map[string]*record{}}
@@ -56,7 +57,7 @@ func Open(dir *storage.Dir) (e *Engine, warning string, err error) {
 			}
 		}
 	}
-	if unusable == nil && len(there) > 0 && len(missing) > 0 {
+	if unusable == nil && len(e.records) > 0 && len(missing) > 0 {
 		unusable = fmt.Errorf("%s: it is missing", missing[0])
 	}
 	if unusable == nil {

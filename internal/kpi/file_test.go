@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/gob"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -166,6 +167,19 @@ func TestOpenHalf(t *testing.T) {
 		if err != nil || warning != want || len(e.records) != 0 {
 			t.Errorf("warning %q, error %v, records %v", warning, err, e.records)
 		}
+	}
+}
+
+// Before anything was recorded nothing can be missing.
+func TestACrashInTheFirstSave(t *testing.T) {
+	dir, path := openDir(t)
+	e := open(t, dir, weekly(nil))
+	e.Update(t0, wiki(value(created, 1, t0)))
+	if err := errors.Join(e.Save(), os.Remove(filepath.Join(path, newestFile))); err != nil {
+		t.Fatal(err)
+	}
+	if _, warning, err := Open(dir); warning != "" || err != nil {
+		t.Errorf("warning %q, error %v", warning, err)
 	}
 }
 
