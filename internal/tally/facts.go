@@ -15,14 +15,11 @@ import (
 const slot = 5 * time.Minute
 
 // A second is a Unix time in seconds; 0 = never. It is cut, not rounded, which keeps comparisons with the
-// ends of windows exact.
+// ends of windows exact. The last one, in 2106, stands for all that come later.
 type second uint32
 
 func secondOf(t time.Time) second {
-	if s := t.Unix(); s > 0 && s <= int64(^second(0)) {
-		return second(s)
-	}
-	return 0
+	return second(min(max(t.Unix(), 0), int64(^second(0))))
 }
 
 // A flag says something of an account, as of the last listing that had it.

@@ -583,6 +583,18 @@ func TestAccountsOwnTimes(t *testing.T) {
 	}
 }
 
+func TestATimeBeyondWhatARowHoldsIsInTheFuture(t *testing.T) {
+	b := newBench(t, func(d *collector.Description) {
+		d.Events = nil
+		d.Accounts = &collector.AccountSource{Source: "users", LastLogin: true}
+	})
+	ann := person("ann")
+	ann.LastLogin = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
+	b.accounts = []collector.Account{ann}
+	b.mustPoll(0)
+	b.want("activated_accounts 1\nlogged_in_users over 1d 1\nlogged_in_users over 7d 1\nlogged_in_users over 28d 1", "activated_accounts", "logged_in_users")
+}
+
 func TestReadingsTakeEffectOneByOne(t *testing.T) {
 	pages := measure.Ref{Measure: "pages"}
 	score := measure.Ref{Measure: "custom", Label: "score"}
