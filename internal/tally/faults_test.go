@@ -274,3 +274,24 @@ func TestTheOverlapIsRebuiltAsFarAsTheSourceRemembers(t *testing.T) {
 		})
 	}
 }
+
+func TestNothingIsShownHalfWayWhereNothingWasShown(t *testing.T) {
+	b := newBench(t, func(d *collector.Description) {
+		d.Accounts, d.Step = nil, 2*time.Hour
+		for i := range d.Events {
+			d.Events[i].Memory = 12 * time.Hour
+		}
+	})
+	b.mustPoll(0)
+	b.mustPoll(11 * time.Hour)
+	b.want("")
+	p := *b.platform
+	p.Collector = &forgetful{source: b.source, spans: 2}
+	b.Configure(&p)
+	if b.poll(5*time.Hour) == "" {
+		t.Fatal("the poll reached its T")
+	}
+	b.want("")
+	b.reopen()
+	b.want("")
+}

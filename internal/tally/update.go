@@ -327,9 +327,15 @@ func (u *update) advance(f *facts, end time.Time) error {
 	return nil
 }
 
-// shown returns the values that rest on events, as they are shown now.
+// shown returns the values that rest on events, as they are shown now. It is not nil: that none was shown counts too.
 func (u *update) shown() []Value {
-	return slices.DeleteFunc(u.Snapshot().Values, func(v Value) bool { return v.Basis != measure.Event })
+	values := []Value{}
+	for _, v := range u.Snapshot().Values {
+		if v.Basis == measure.Event {
+			values = append(values, v)
+		}
+	}
+	return values
 }
 
 // span reads what was done in [from, to).
