@@ -2,6 +2,7 @@ package web
 
 import (
 	"math"
+	"slices"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
@@ -20,15 +21,16 @@ type stretch struct {
 	Class        string
 }
 
-// newBar returns nil for a KPI with neither target nor limits. They set the scale, not the value: one that is far
-// out must not squeeze them into a corner.
+// newBar returns nil for a KPI with neither target nor limits that are known. They set the scale, not the value: one
+// that is far out must not squeeze them into a corner.
 func newBar(s kpi.State) *bar {
 	low, high := 0.0, 0.0
 	stretchTo := func(mark float64) { low, high = min(low, 1.25*mark), max(high, 1.25*mark) }
-	if s.KPI.Target != nil {
-		stretchTo(s.KPI.Target.Value)
+	aim, limits := target(s.KPI), numbers(s.Limits)
+	if aim != nil {
+		stretchTo(aim.Value)
 	}
-	for _, l := range s.Limits {
+	for _, l := range limits {
 		stretchTo(l.At)
 	}
 	if s.KPI.Unit == measure.Ratio {
@@ -44,12 +46,12 @@ func newBar(s kpi.State) *bar {
 	}
 
 	b := &bar{}
-	if len(s.Limits) > 0 {
+	if len(limits) > 0 {
 		b.Zones = append(b.Zones, between(low, high, fine.Class))
 	}
-	for _, l := range s.Limits { // critical comes after warning
+	for _, l := range limits { // critical comes after warning
 		end := low
-		if l.Condition == "above" {
+		if upper(l) {
 			end = high
 		}
 		b.Zones = append(b.Zones, between(l.At, end, severity(l).Class))
@@ -58,9 +60,17 @@ func newBar(s kpi.State) *bar {
 		value := between(0, s.Value, "")
 		b.Value = &value
 	}
-	if s.KPI.Target != nil {
-		target := place(s.KPI.Target.Value)
-		b.Target = &target
+	if aim != nil {
+		at := place(aim.Value)
+		b.Target = &at
 	}
 	return b
 }
+
+// numbers are the limits that are one number today.
+func numbers(limits []kpi.Limit) []kpi.Limit {
+	return slices.DeleteFunc(slices.Clone(limits), func(l kpi.Limit) bool { return l.WarmingUp })
+}
+
+// upper tells whether what is more than a limit has crossed it.
+func upper(l kpi.Limit) bool { return l.Condition == "above" || l.Condition == "rise" }

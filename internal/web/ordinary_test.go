@@ -30,7 +30,11 @@ func ordinary() View {
 		Target:   &config.Target{Value: 40, By: date(2027, 6, 30)},
 		Warning:  below(25, 3*day, 14*day, "Editors' round: ask three departments for one page each."),
 		Critical: below(10, day, 7*day, "The sponsor puts it on the agenda of the management team."),
-		Review:   date(2027, 1, 15)}
+		Decisions: []config.Decision{
+			{Date: date(2026, 3, 2), Decision: "keep", Why: "It moved after the writing week, so people can move it."},
+			{Date: date(2026, 9, 14), Decision: "refine", Why: "The warning at 15 came when it was too late to act; it is 25 now."},
+		},
+		Review: date(2027, 1, 15)}
 	authors := &config.KPI{Name: "authors", Title: "Authors", Platform: "wiki", Owner: "editors",
 		Measure: measure.Ref{Measure: "authors", Window: window(28)}, Unit: "users", Direction: config.Higher,
 		Target: &config.Target{Value: 45}, Warning: below(30, 7*day, 28*day, "Offer a writing hour in two departments."), Review: date(2027, 1, 15)}
@@ -75,6 +79,13 @@ func ordinary() View {
 	}
 	low := ratio(active, 4120, 6553, 2*time.Hour)
 	low.Limits = breached(low.Limits, 1, now.Add(-20*day))
+	low.Earlier = new(0.681)
+	come := ratio(signedIn, 3540, 6553, 2*time.Hour)
+	come.Earlier = new(0.522)
+	found := ratio(searches, 37, 1961, 10*time.Minute)
+	found.Earlier = new(0.043)
+	untouched := ratio(stale, 1204, 4310, 2*time.Hour)
+	untouched.Earlier = new(1204.0 / 4310)
 
 	listing := func(at time.Time, counted float64, excluded map[string]float64) []tally.Value {
 		all := []tally.Value{{Ref: *accounts, Value: counted, Basis: measure.Account, AsOf: at}}
@@ -93,13 +104,13 @@ func ordinary() View {
 			{Name: "finding", Title: "Finding", Description: "What is there is worth finding, and found.", KPIs: []*config.KPI{stale, searches}},
 		}},
 		KPIs: []kpi.State{
-			{KPI: pages, Known: true, Value: 8, Data: now.Add(-10 * time.Minute), Limits: breached(limits(pages), 2, now.Add(-4*day))},
-			{KPI: authors, Known: true, Value: 41, Data: now.Add(-10 * time.Minute), Limits: limits(authors)},
+			{KPI: pages, Known: true, Value: 8, Earlier: new(19.0), Data: now.Add(-10 * time.Minute), Limits: breached(limits(pages), 2, now.Add(-4*day))},
+			{KPI: authors, Known: true, Value: 41, Earlier: new(38.0), Data: now.Add(-10 * time.Minute), Limits: limits(authors)},
 			low,
-			ratio(signedIn, 3540, 6553, 2*time.Hour),
+			come,
 			{KPI: profiles, Data: refused.Add(-20 * time.Minute), Limits: limits(profiles)},
-			ratio(stale, 1204, 4310, 2*time.Hour),
-			ratio(searches, 37, 1961, 10*time.Minute),
+			untouched,
+			found,
 		},
 		Statuses: []poll.Status{
 			{Platform: &config.Platform{Name: "wiki", Type: "mediawiki", MaxAge: 2 * day}, Success: true, LastSuccess: now.Add(-5 * time.Minute),

@@ -73,13 +73,15 @@ type (
 	}
 	objective struct {
 		*config.Objective
-		Rows []row
+		Rows    []row
+		Retired []*config.KPI
 	}
 	row struct {
 		*config.KPI
 		What       string // is measured
 		Value      string // "" = not known
 		Parts      string // of a ratio
+		Change     *change
 		Age        *moment
 		Status     status
 		Since      *moment
@@ -91,8 +93,14 @@ type (
 		Target     string // "" = none
 		Limits     []limit
 		Role       string
-		Review     moment
+		Review     *moment
 		ReviewDue  bool
+		Decision   *decision // the latest
+	}
+	decision struct {
+		Date     moment
+		Decision string
+		Why      string
 	}
 	limit struct {
 		status
@@ -123,6 +131,8 @@ var (
 	warmingUp = status{"warming up", "○", "off"}
 	tooFew    = status{"too few to judge", "–", "off"}
 	unlimited = status{"without limits", "–", "off"}
+	proposed  = status{"proposed", "?", "off"}
+	explains  = status{"for context", "–", "off"}
 
 	works = status{"works", "✓", "ok"}
 	fails = status{"fails", "▲", "warn"}
@@ -141,6 +151,9 @@ func (v View) page() page {
 	for _, o := range v.Config.Objectives {
 		shown := objective{Objective: o}
 		for _, k := range o.KPIs {
+			if k.Status == config.Retired {
+				shown.Retired = append(shown.Retired, k)
+			}
 			s, ok := states[k.Name]
 			if !ok {
 				continue
@@ -151,13 +164,13 @@ func (v View) page() page {
 				counts[r.Status] = &count{First: k.Name, status: r.Status}
 			}
 			counts[r.Status].N++
-			if !r.ReviewDue && (next.IsZero() || k.Review.Before(next)) {
+			if r.Review != nil && !r.ReviewDue && (next.IsZero() || k.Review.Before(next)) {
 				next = k.Review
 			}
 		}
 		p.Objectives = append(p.Objectives, shown)
 	}
-	for _, s := range []status{critical, warning, fine, unknown, warmingUp, tooFew, unlimited} {
+	for _, s := range []status{critical, warning, fine, unknown, warmingUp, tooFew, unlimited, proposed, explains} {
 		if c := counts[s]; c != nil {
 			p.Summary = append(p.Summary, *c)
 		}
@@ -178,8 +191,15 @@ func (v View) page() page {
 func (v View) row(s kpi.State) row {
 	k := s.KPI
 	r := row{
-		KPI: k, What: words.What(k.Measure), Age: v.age(s.Data), Attainment: attainment(s), Bar: newBar(s),
-		Role: role(k.Owner), Review: v.date(k.Review), ReviewDue: k.Review.Before(v.Now),
+		KPI: k, What: words.What(k.Measure), Age: v.age(s.Data), Change: moved(s), Attainment: attainment(s), Bar: newBar(s),
+		Role: role(k.Owner), ReviewDue: k.Review.Before(v.Now),
+	}
+	if !k.Review.IsZero() {
+		review := v.date(k.Review)
+		r.Review = &review
+	}
+	if n := len(k.Decisions); n > 0 {
+		r.Decision = v.decision(k.Decisions[n-1])
 	}
 	if k.Per != nil {
 		r.What += " ÷ " + words.What(*k.Per)
@@ -190,14 +210,14 @@ func (v View) row(s kpi.State) row {
 			r.Parts = words.Quantity(s.Numerator, "") + " of " + words.Quantity(s.Denominator, "")
 		}
 	}
-	if k.Target != nil {
-		r.Target = "target " + words.Exact(k.Target.Value, k.Unit)
-		if !k.Target.By.IsZero() {
-			r.Target += " by " + v.date(k.Target.By).Text
+	if aim := target(k); aim != nil {
+		r.Target = "target " + words.Exact(aim.Value, k.Unit)
+		if !aim.By.IsZero() {
+			r.Target += " by " + v.date(aim.By).Text
 		}
 	}
 	for _, l := range s.Limits {
-		r.Limits = append(r.Limits, limit{severity(l), l.Condition + " " + words.Exact(l.At, k.Unit)})
+		r.Limits = append(r.Limits, limit{severity(l), describe(l, k.Unit)})
 	}
 
 	worst := worst(s.Limits)
@@ -208,6 +228,10 @@ func (v View) row(s kpi.State) row {
 		if !s.Known {
 			r.Notes = append(r.Notes, "The last verdict stands.")
 		}
+	case k.Status == config.Proposed:
+		r.Status = proposed
+	case k.Status == config.Context:
+		r.Status = explains
 	case s.WarmingUp:
 		r.Status = warmingUp
 	case !s.Known:
@@ -229,13 +253,17 @@ func (v View) row(s kpi.State) row {
 		if l.Breached || l.Start.IsZero() {
 			continue
 		}
-		note := "It is " + l.Condition + " " + words.Exact(l.At, k.Unit) + " since " + v.moment(l.Start).Text
+		note := "It is " + beyond(l, k.Unit) + " since " + v.moment(l.Start).Text
 		if until := l.Start.Add(l.Threshold.Sustain); until.After(v.Now) {
 			note += "; if it stays there, it counts as " + l.Severity + " " + from(v.moment(until))
 		}
 		r.Notes = append(r.Notes, note+".")
 	}
 	return r
+}
+
+func (v View) decision(d config.Decision) *decision {
+	return &decision{v.date(d.Date), d.Decision, d.Why}
 }
 
 // worst returns the first breached limit of the highest severity, nil if none is breached.

@@ -46,8 +46,9 @@ func example() View {
 	active := &config.KPI{
 		Name: "monthly_active_ratio", Title: "Monthly active people", Platform: "portal", Owner: "communications",
 		Measure: measure.Ref{Measure: "active_users", Window: measure.Window(28 * day)}, Per: &measure.Ref{Measure: "accounts"}, Unit: measure.Ratio, Direction: config.Higher,
-		Warning: &config.Threshold{Below: new(0.65), Sustain: 7 * day, Action: "Interview two departments.", Within: 36 * time.Hour},
-		Review:  now.Add(-day), URL: "https://grafana.example.org/d/kpi?var-kpi=monthly_active_ratio",
+		Warning:   &config.Threshold{Below: new(0.65), Sustain: 7 * day, Action: "Interview two departments.", Within: 36 * time.Hour},
+		Decisions: []config.Decision{{Date: now.AddDate(-1, 0, 0), Decision: "keep", Why: "It moved."}, {Date: now.AddDate(0, -1, 0), Decision: "refine", Why: hostile}},
+		Review:    now.Add(-day), URL: "https://grafana.example.org/d/kpi?var-kpi=monthly_active_ratio",
 	}
 	survey := &config.KPI{
 		Name: "survey", Title: hostile, Platform: "portal", Owner: "hr", Review: now.Add(day), URL: "javascript:alert(3)",
@@ -64,22 +65,33 @@ func example() View {
 		Measure: measure.Ref{Measure: measure.Custom, Label: "desk_calls"}, Unit: "calls", Direction: config.Range,
 		Warning: &config.Threshold{Below: new(10.0), Above: new(90.0), Action: "Look at the commonest questions."},
 	}
+	drafts := &config.KPI{
+		Name: "drafts", Title: "Page edits", Platform: "wiki", Owner: "hr", Review: now.Add(day), Status: config.Proposed,
+		Measure: week("page_edits"), Unit: "edits", Direction: config.Higher, Target: &config.Target{Value: 100},
+		Warning:  &config.Threshold{Below: new(70.0), Drop: new(0.2), Against: 28 * day, Action: "Look."},
+		Critical: &config.Threshold{Drop: new(0.5), Against: 7 * day, Action: "Look again."},
+	}
+	people := &config.KPI{
+		Name: "people", Title: "People", Platform: "wiki", Status: config.Context, // without owner and review
+		Measure: measure.Ref{Measure: "accounts"}, Unit: "accounts", Direction: config.Higher, Target: &config.Target{Value: 2000},
+	}
 	gone := &config.KPI{
 		Name: "gone", Title: "Gone", Platform: "portal", Owner: "hr", Review: now.Add(day),
 		Measure: measure.Ref{Measure: "pages"}, Unit: "pages", Direction: config.Higher, Warning: &config.Threshold{Below: new(7.0), Action: "Look."},
 	}
+	retired := &config.KPI{Name: "visits", Title: "Visits", Status: config.Retired, Reason: hostile}
 	return View{
 		Now: now,
 		Config: &config.Config{TimeZone: amsterdam, Objectives: []*config.Objective{
-			{Name: "knowledge_sharing", Title: "Knowledge sharing", Description: "Colleagues write down what they know, and find what others wrote.", KPIs: []*config.KPI{pages, gone}},
+			{Name: "knowledge_sharing", Title: "Knowledge sharing", Description: "Colleagues write down what they know, and find what others wrote.", KPIs: []*config.KPI{pages, gone, drafts, people, retired}},
 			{Name: "reach", Title: "Reach", Description: hostile, KPIs: []*config.KPI{active, survey, logins, range_}},
 		}},
 		KPIs: []kpi.State{
-			{KPI: pages, Known: true, Value: 8, Data: now.Add(-10 * time.Minute), Limits: []kpi.Limit{
+			{KPI: pages, Known: true, Value: 8, Earlier: new(20.0), Data: now.Add(-10 * time.Minute), Limits: []kpi.Limit{
 				{Severity: "warning", Condition: "below", At: 25, Threshold: pages.Warning, Breached: true, Start: now.Add(-9 * day)},
 				{Severity: "critical", Condition: "below", At: 10, Threshold: pages.Critical, Breached: true, Start: now.Add(-4 * day)},
 			}},
-			{KPI: active, Known: true, Value: 0.6287, Numerator: 4120, Denominator: 6553, Data: now.Add(-time.Hour), Limits: []kpi.Limit{
+			{KPI: active, Known: true, Value: 0.6287, Numerator: 4120, Denominator: 6553, Earlier: new(0.6), Data: now.Add(-time.Hour), Limits: []kpi.Limit{
 				{Severity: "warning", Condition: "below", At: 0.65, Threshold: active.Warning, Start: now.Add(-2 * day)},
 			}},
 			{KPI: survey, Data: now.Add(-400 * day), Limits: []kpi.Limit{
@@ -90,6 +102,12 @@ func example() View {
 				{Severity: "warning", Condition: "below", At: 10, Threshold: range_.Warning},
 				{Severity: "warning", Condition: "above", At: 90, Threshold: range_.Warning},
 			}},
+			{KPI: drafts, Known: true, Value: 64, Earlier: new(64.0), Data: now.Add(-time.Hour), Limits: []kpi.Limit{
+				{Severity: "warning", Condition: "below", At: 70, Threshold: drafts.Warning},
+				{Severity: "warning", Condition: "drop", At: 51.2, Threshold: drafts.Warning},
+				{Severity: "critical", Condition: "drop", WarmingUp: true, Threshold: drafts.Critical},
+			}},
+			{KPI: people, Known: true, Value: 1210, Earlier: new(1200.0), Data: now.Add(-2 * time.Hour)},
 			{KPI: gone, Limits: []kpi.Limit{{Severity: "warning", Condition: "below", At: 7, Threshold: gone.Warning}}},
 		},
 		Statuses: []poll.Status{
@@ -201,7 +219,7 @@ func TestScorecard(t *testing.T) {
 		"kpi-pages_created_weekly": {
 			"Pages created per week", "wiki · pages created in 7 days",
 			"8 pages", "data", "10 minutes old",
-			"critical", "since", "Thursday, 16:10",
+			"critical", "since", "Thursday, 16:10", "down 12 from 20 in 28 days, for the worse",
 			"Less than 1 % of the target", "target 1,240 pages by 30 June 2027", "warning", "below 25 pages", "critical", "below 10 pages",
 			"intranet manager", "review on", "15 January 2027",
 			"Agreed action, within 7 days:", "The sponsor puts it on the management agenda.",
@@ -209,9 +227,9 @@ func TestScorecard(t *testing.T) {
 		"kpi-monthly_active_ratio": {
 			"Monthly active people", "portal · active users in 28 days ÷ accounts",
 			"62.9 %", "4,120 of 6,553", "data", "1 hour old",
-			"on track", "It is below 65 % since Saturday, 16:10; if it stays there, it counts as warning from 28 November 2026 on.",
+			"on track", "up 2.9 points from 60 % in 28 days, for the better", "It is below 65 % since Saturday, 16:10; if it stays there, it counts as warning from 28 November 2026 on.",
 			"warning", "below 65 %",
-			"communications", "review due", "since", "22 November 2026",
+			"communications", "review overdue", "since", "22 November 2026", "last decision: refine,", "23 October 2026",
 		},
 		"kpi-survey": {
 			hostile, "portal · survey score",
@@ -232,7 +250,7 @@ func TestScorecard(t *testing.T) {
 		"kpi-desk_calls": {
 			"Calls", "portal · desk calls",
 			"50 calls", "data", "less than a minute old",
-			"on track",
+			"on track", "change in 28 days not known yet",
 			"Within the range", "warning", "below 10 calls", "warning", "above 90 calls",
 			"hr", "review on", "24 November 2026",
 		},
@@ -242,6 +260,20 @@ func TestScorecard(t *testing.T) {
 			"without data", "The platform has not shown the exporter all that it must see since yesterday, 12:10.",
 			"warning", "below 7 pages",
 			"hr", "review on", "24 November 2026",
+		},
+		"kpi-drafts": {
+			"Page edits", "wiki · page edits in 7 days",
+			"64 edits", "data", "1 hour old",
+			"proposed", "unchanged in 28 days",
+			"64 % of the target", "target 100 edits", "warning", "below 70 edits",
+			"warning", "more than 20 % below 28 days earlier; today that is below 51.2 edits",
+			"critical", "more than 50 % below 7 days earlier; what that was is not known yet",
+			"hr", "review on", "24 November 2026",
+		},
+		"kpi-people": {
+			"People", "wiki · accounts",
+			"1,210 accounts", "data", "2 hours old",
+			"for context", "up 10 from 1,200 in 28 days",
 		},
 		"platform-wiki": {
 			"wiki", "mediawiki",
@@ -270,17 +302,21 @@ func TestScorecard(t *testing.T) {
 	}
 	// Without any style, too, it is text that one can read.
 	plain := strings.Join(strings.Fields(text(byID(t, root, "kpi-pages_created_weekly"))), " ")
-	if want := "Pages created per week wiki · pages created in 7 days 8 pages data 10 minutes old ● critical since Thursday, 16:10 Less than 1 % of the target " +
+	if want := "Pages created per week wiki · pages created in 7 days 8 pages data 10 minutes old ● critical since Thursday, 16:10 ↓ down 12 from 20 in 28 days, for the worse Less than 1 % of the target " +
 		"target 1,240 pages by 30 June 2027 warning below 25 pages critical below 10 pages intranet manager review on 15 January 2027 " +
 		"Agreed action, within 7 days: The sponsor puts it on the management agenda."; plain != want {
 		t.Errorf("without style it reads\n%s, want\n%s", plain, want)
+	}
+	retired := find(root, func(n *html.Node) bool { return n.Data == "p" && strings.HasPrefix(text(n), "Retired: ") })
+	if len(retired) != 1 || text(retired[0]) != "Retired: Visits – "+hostile {
+		t.Errorf("%d KPIs are retired", len(retired))
 	}
 	header := find(root, func(n *html.Node) bool { return n.Data == "header" })
 	if got, want := strings.Join(lines(header[0])[:5], " "), "Intranet scorecard As of Monday 23 November 2026, 16:10 · next review on 24 November 2026"; got != want {
 		t.Errorf("the page is headed %q, want %q", got, want)
 	}
 	summary := find(root, func(n *html.Node) bool { return attribute(n, "class") == "summary" })
-	if diff := cmp.Diff([]string{"1 critical", "1 warning", "2 on track", "1 without data", "1 warming up"}, lines(summary[0])); diff != "" {
+	if diff := cmp.Diff([]string{"1 critical", "1 warning", "2 on track", "1 without data", "1 warming up", "1 proposed", "1 for context"}, lines(summary[0])); diff != "" {
 		t.Errorf("summary (-want +got):\n%s", diff)
 	}
 	if strings.Contains(page, "the words of the error") {

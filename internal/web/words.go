@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -88,27 +89,29 @@ func attainment(s kpi.State) string {
 		return ""
 	}
 	if k.Direction == config.Range {
+		within := ""
 		for _, l := range s.Limits {
-			if l.Condition == "below" && s.Value < l.At || l.Condition == "above" && s.Value > l.At {
+			switch {
+			case l.Condition == "below" && s.Value < l.At, l.Condition == "above" && s.Value > l.At:
 				return distance(math.Abs(s.Value-l.At), k.Unit, l.Condition, "the range")
+			case l.Condition == "below", l.Condition == "above":
+				within = "Within the range"
 			}
 		}
-		if len(s.Limits) > 0 {
-			return "Within the range"
-		}
-		return ""
+		return within
 	}
+	aim := target(k)
 	switch {
-	case k.Target == nil:
+	case aim == nil:
 		return ""
-	case k.Direction == config.Lower && s.Value <= k.Target.Value, k.Direction == config.Higher && s.Value >= k.Target.Value:
+	case k.Direction == config.Lower && s.Value <= aim.Value, k.Direction == config.Higher && s.Value >= aim.Value:
 		return "Target reached"
 	case k.Direction == config.Lower:
-		return distance(s.Value-k.Target.Value, k.Unit, "above", "the target")
-	case k.Unit == measure.Ratio, s.Value < 0, k.Target.Value <= 0:
-		return distance(k.Target.Value-s.Value, k.Unit, "below", "the target")
+		return distance(s.Value-aim.Value, k.Unit, "above", "the target")
+	case k.Unit == measure.Ratio, s.Value < 0, aim.Value <= 0:
+		return distance(aim.Value-s.Value, k.Unit, "below", "the target")
 	}
-	percent := math.Floor(100*s.Value/k.Target.Value + 1e-9) // what is not reached is never 100 %, and 1e-9 is for binary fractions
+	percent := math.Floor(100*s.Value/aim.Value + 1e-9) // what is not reached is never 100 %, and 1e-9 is for binary fractions
 	if percent == 0 && s.Value > 0 {
 		return "Less than 1\u00a0% of the target"
 	}
@@ -125,6 +128,81 @@ func distance(d float64, unit measure.Unit, side, from string) string {
 		return "Just " + side + " " + from
 	}
 	return words.Quantity(d, unit) + " " + side + " " + from
+}
+
+// target returns nil for a KPI that has none, or is there to explain others.
+func target(k *config.KPI) *config.Target {
+	if k.Status == config.Context {
+		return nil
+	}
+	return k.Target
+}
+
+// A change says how a value moved, and shows which way.
+type change struct{ Arrow, Text string }
+
+// moved says how a value moved within 28 days, and whether that is what was hoped for. It returns nil where there
+// is no value.
+func moved(s kpi.State) *change {
+	switch {
+	case !s.Known:
+		return nil
+	case s.Earlier == nil:
+		return &change{"", "change in 28\u00a0days not known yet"}
+	}
+	k, factor, places := s.KPI, 1.0, 2
+	var unit, points measure.Unit // the value has the unit already
+	if k.Unit == measure.Ratio {
+		factor, places, unit, points = 100, 1, measure.Ratio, "points"
+	}
+	shown := func(v float64) float64 { // the difference is that of the numbers that people see
+		v, _ = strconv.ParseFloat(strconv.FormatFloat(factor*v, 'f', places, 64), 64)
+		return v
+	}
+	by := shown(s.Value) - shown(*s.Earlier)
+	arrow, way, better := "↑", "up ", config.Higher
+	switch {
+	case by == 0:
+		return &change{"→", "unchanged in 28\u00a0days"}
+	case by < 0:
+		arrow, way, better = "↓", "down ", config.Lower
+	}
+	text := way + words.Quantity(math.Abs(by), points) + " from " + words.Quantity(*s.Earlier, unit) + " in 28\u00a0days"
+	switch {
+	case k.Status == config.Context, k.Direction == config.Range:
+	case k.Direction == better:
+		text += ", for the better"
+	default:
+		text += ", for the worse"
+	}
+	return &change{arrow, text}
+}
+
+// beyond says on which side of a limit the value has crossed it: "below 25 pages", "more than 20 % below 28 days
+// earlier".
+func beyond(l kpi.Limit, unit measure.Unit) string {
+	against := words.Span(l.Threshold.Against) + " earlier"
+	switch l.Condition {
+	case "drop":
+		return "more than " + words.Exact(*l.Threshold.Drop, measure.Ratio) + " below " + against
+	case "rise":
+		return "more than " + words.Exact(*l.Threshold.Rise, measure.Ratio) + " above " + against
+	}
+	return l.Condition + " " + words.Exact(l.At, unit)
+}
+
+// describe says what a limit is, and what it amounts to today.
+func describe(l kpi.Limit, unit measure.Unit) string {
+	text := beyond(l, unit)
+	switch {
+	case l.WarmingUp:
+		return text + "; what that was is not known yet"
+	case l.Condition == "drop":
+		return text + "; today that is below " + words.Quantity(l.At, unit)
+	case l.Condition == "rise":
+		return text + "; today that is above " + words.Quantity(l.At, unit)
+	}
+	return text
 }
 
 // absence says why a KPI has no value.

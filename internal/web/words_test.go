@@ -87,6 +87,7 @@ func TestAttainment(t *testing.T) {
 		{config.Range, "calls", target(50), 9, []kpi.Limit{limit("below", 10), limit("above", 90)}, "1 call below the range"},
 		{config.Range, "calls", target(50), 95, []kpi.Limit{limit("above", 90)}, "5 calls above the range"},
 		{config.Range, "calls", target(50), 95, nil, ""},
+		{config.Range, "calls", target(50), 95, []kpi.Limit{limit("rise", 90)}, ""},
 	} {
 		s := kpi.State{KPI: &config.KPI{Direction: test.direction, Unit: test.unit, Target: test.target}, Known: true, Value: test.value, Limits: test.limits}
 		if got := strings.ReplaceAll(attainment(s), "\u00a0", " "); got != test.want {
@@ -94,6 +95,41 @@ func TestAttainment(t *testing.T) {
 		}
 		if s.Known = false; attainment(s) != "" {
 			t.Errorf("what is not known is %q", attainment(s))
+		}
+	}
+}
+
+func TestMoved(t *testing.T) {
+	for _, test := range []struct {
+		direction      config.Direction
+		status         config.Status
+		unit           measure.Unit
+		earlier, value float64
+		want           string
+	}{
+		{config.Higher, config.Active, "pages", 58, 70, "↑ up 12 from 58 in 28 days, for the better"},
+		{config.Lower, config.Active, "pages", 58, 70, "↑ up 12 from 58 in 28 days, for the worse"},
+		{config.Higher, config.Active, "pages", 1, 0, "↓ down 1 from 1 in 28 days, for the worse"},
+		{config.Lower, config.Active, "calls", 1200, 100, "↓ down 1,100 from 1,200 in 28 days, for the better"},
+		{config.Range, config.Active, "calls", 58, 70, "↑ up 12 from 58 in 28 days"},
+		{config.Higher, config.Context, "accounts", 58, 70, "↑ up 12 from 58 in 28 days"},
+		{config.Higher, config.Proposed, "points", 7.25, 7.4, "↑ up 0.15 from 7.25 in 28 days, for the better"},
+		{config.Higher, config.Active, "points", -2, -3, "↓ down 1 from −2 in 28 days, for the worse"},
+		{config.Higher, config.Active, measure.Ratio, 0.595, 0.6287, "↑ up 3.4 points from 59.5 % in 28 days, for the better"},
+		{config.Higher, config.Active, measure.Ratio, 0.62, 0.63, "↑ up 1 point from 62 % in 28 days, for the better"},
+		{config.Higher, config.Active, measure.Ratio, 0.62864, 0.62861, "→ unchanged in 28 days"}, // both are 62.9 %
+		{config.Higher, config.Active, "pages", 58, 58, "→ unchanged in 28 days"},
+	} {
+		s := kpi.State{KPI: &config.KPI{Direction: test.direction, Status: test.status, Unit: test.unit}, Known: true, Value: test.value, Earlier: &test.earlier}
+		c := moved(s)
+		if got := strings.ReplaceAll(c.Arrow+" "+c.Text, "\u00a0", " "); got != test.want {
+			t.Errorf("from %v to %v %s: got %q, want %q", test.earlier, test.value, test.unit, got, test.want)
+		}
+		if s.Earlier = nil; moved(s).Arrow != "" || !strings.HasSuffix(moved(s).Text, "not known yet") {
+			t.Errorf("what was is not known, and it says %+v", *moved(s))
+		}
+		if s.Known = false; moved(s) != nil {
+			t.Errorf("what is not known has moved: %+v", *moved(s))
 		}
 	}
 }
@@ -210,11 +246,21 @@ func TestBar(t *testing.T) {
 			&bar{[]stretch{{0, 100, "ok"}, {0, 20, "warn"}, {80, 20, "warn"}}, nil, nil}},
 		"below nothing": {kpi.State{Known: true, Value: -5, Limits: []kpi.Limit{limit("warning", "below", -8)}}, "points", 8,
 			&bar{[]stretch{{0, 100, "ok"}, {0, 10, "warn"}}, &stretch{25, 25, ""}, new(90.0)}},
+		"drop": {kpi.State{Known: true, Value: 40, Limits: []kpi.Limit{limit("warning", "drop", 80)}}, "pages", 0,
+			&bar{[]stretch{{0, 100, "ok"}, {0, 80, "warn"}}, &stretch{0, 40, ""}, nil}},
+		"rise": {kpi.State{Known: true, Value: 40, Limits: []kpi.Limit{limit("warning", "rise", 80)}}, "pages", 0,
+			&bar{[]stretch{{0, 100, "ok"}, {80, 20, "warn"}}, &stretch{0, 40, ""}, nil}},
+		"not known yet": {kpi.State{Known: true, Value: 40, Limits: []kpi.Limit{{Condition: "drop", At: 9000, WarmingUp: true}}}, "pages", 80,
+			&bar{nil, &stretch{0, 40, ""}, new(80.0)}},
+		"context":     {kpi.State{Known: true, Value: 40, KPI: &config.KPI{Status: config.Context}}, "pages", 80, nil},
 		"share":       {kpi.State{Known: true, Value: 1}, measure.Ratio, 0.9, &bar{nil, &stretch{0, 100, ""}, new(90.0)}},
 		"no aim":      {kpi.State{Known: true, Value: 3}, "pages", 0, nil},
 		"out of size": {kpi.State{Known: true, Value: 3, Limits: []kpi.Limit{limit("warning", "below", math.Inf(1))}}, "pages", 0, nil},
 	} {
-		test.KPI = &config.KPI{Unit: test.unit}
+		if test.KPI == nil {
+			test.KPI = &config.KPI{}
+		}
+		test.KPI.Unit = test.unit
 		if test.target != 0 {
 			test.KPI.Target = &config.Target{Value: test.target}
 		}
