@@ -17,7 +17,7 @@ import (
 // A Config is a whole, valid config file.
 type Config struct {
 	TimeZone   *time.Location
-	Dashboard  string // links.dashboard with {kpi} in it, "" = the scorecard page
+	Dashboard  string // links.dashboard with {kpi} in it, "" = the KPI's page
 	Platforms  []*Platform
 	People     *Platform // stands for all that take part in the people across platforms; nil = fewer than two do
 	Objectives []*Objective
@@ -103,7 +103,7 @@ type KPI struct {
 	Owner     string // a role
 	Review    time.Time
 	Decisions []Decision // what reviews came to, oldest first
-	URL       string     // from links.dashboard; "" = the scorecard page
+	URL       string     // from links.dashboard; "" = its own page
 }
 
 // A Status says where a KPI is in its life.

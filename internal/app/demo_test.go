@@ -60,7 +60,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("it does not say %q:\n%s", want, said.String())
 		}
 	}
-	if _, metrics := e.get("/metrics"); !strings.Contains(metrics, `url="`+e.url+`/#kpi-usefulness"`) {
+	if _, metrics := e.get("/metrics"); !strings.Contains(metrics, `url="`+e.url+`/kpi/usefulness"`) {
 		t.Error("links do not lead to the page")
 	}
 	stop()

@@ -37,7 +37,7 @@ func (g *Gatherer) Gather() ([]*dto.MetricFamily, error) {
 
 // Build returns all metrics of the platforms, the people across them, and the KPIs at now, sorted. Measures older than
 // their platform's max_age are left out, so it has to be called again when one becomes too old. externalURL is where
-// people reach the scorecard page.
+// people reach the pages.
 func Build(now time.Time, statuses []poll.Status, people *tally.Snapshot, kpis []kpi.State, cfg *config.Config, externalURL *url.URL) []*dto.MetricFamily {
 	b := builder{}
 	for _, s := range statuses {
@@ -142,9 +142,7 @@ func (b builder) addKPI(s kpi.State, externalURL *url.URL) {
 
 	page := k.URL
 	if page == "" {
-		u := externalURL.JoinPath("/")
-		u.Fragment = "kpi-" + k.Name
-		page = u.String()
+		page = externalURL.JoinPath("kpi", k.Name).String()
 	}
 	b.add("intranet_kpi_info", 1, k.Name, k.Objective, k.Title, string(k.Unit), k.Measure.Window.String(), string(k.Direction), k.Owner, k.Platform, status, page)
 }

@@ -137,6 +137,12 @@ func (b *browser) open(url string, width, height int, scheme string) {
 	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": schemes, "value": scheme}}}, nil)
 	b.events = nil
 	b.call("Page.navigate", map[string]any{"url": url}, nil)
+	b.loaded()
+}
+
+// loaded waits until a page is there.
+func (b *browser) loaded() {
+	b.t.Helper()
 	for {
 		for _, e := range b.events {
 			if e.Method == "Page.loadEventFired" {
@@ -193,8 +199,15 @@ func TestInBrowser(t *testing.T) {
 	b := browse(t)
 	empty := ordinary()
 	empty.KPIs, empty.Config.Objectives = nil, nil
-	for name, v := range map[string]View{"ordinary": ordinary(), "hostile": example(), "empty": empty} {
-		url := serve(t, v)
+	for name, page := range map[string]struct {
+		View
+		path string
+	}{
+		"ordinary": {ordinary(), "/"}, "hostile": {example(), "/"}, "empty": {empty, "/"},
+		"kpi": {ordinary(), "/kpi/pages_created_weekly"}, "kpi-of-a-ratio": {ordinary(), "/kpi/monthly_active_ratio"},
+		"kpi-hostile": {example(), "/kpi/survey"}, "kpi-proposed": {example(), "/kpi/drafts"},
+	} {
+		url := serve(t, page.View)
 		for _, window := range []struct {
 			name          string
 			width, height int
@@ -210,7 +223,7 @@ func TestInBrowser(t *testing.T) {
 			{"narrowest", 320, 480, "light"}, // 400 % of 1280
 		} {
 			at := name + "-" + window.name
-			b.open(url, window.width, window.height, window.scheme)
+			b.open(url+page.path, window.width, window.height, window.scheme)
 			b.picture(at)
 
 			var seen int
@@ -242,19 +255,87 @@ func TestInBrowser(t *testing.T) {
 
 func TestOnPaper(t *testing.T) {
 	b := browse(t)
-	b.open(serve(t, ordinary()), 1280, 800, "dark") // paper is white, whatever the screen
-	var paper struct{ Data []byte }
-	b.call("Page.printToPDF", map[string]any{"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": true}, &paper)
-	b.keep("paper.pdf", paper.Data)
-	if n := len(regexp.MustCompile(`/Type\s*/Page\b`).FindAll(paper.Data, -1)); n != 1 {
-		t.Errorf("three objectives with seven KPIs take %d pages", n)
+	url := serve(t, ordinary())
+	for name, path := range map[string]string{"scorecard": "/", "kpi": "/kpi/pages_created_weekly"} {
+		b.call("Emulation.setEmulatedMedia", map[string]any{"media": ""}, nil)
+		b.open(url+path, 1280, 800, "dark") // paper is white, whatever the screen
+		var paper struct{ Data []byte }
+		b.call("Page.printToPDF", map[string]any{"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": true}, &paper)
+		b.keep(name+".pdf", paper.Data)
+		if n := len(regexp.MustCompile(`/Type\s*/Page\b`).FindAll(paper.Data, -1)); n != 1 {
+			t.Errorf("the page %s takes %d sheets of paper", name, n)
+		}
+		b.call("Emulation.setEmulatedMedia", map[string]any{"media": "print", "features": []map[string]string{{"name": schemes, "value": "dark"}}}, nil)
+		b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": 710, "height": 1040, "deviceScaleFactor": 2, "mobile": false}, nil)
+		b.picture(name + "-paper")
+		var ink string
+		if b.eval("getComputedStyle(document.querySelector('path.target')).stroke", &ink); ink != "rgb(27, 31, 36)" {
+			t.Errorf("the ink on paper is %s", ink)
+		}
 	}
-	b.call("Emulation.setEmulatedMedia", map[string]any{"media": "print", "features": []map[string]string{{"name": schemes, "value": "dark"}}}, nil)
-	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": 710, "height": 1040, "deviceScaleFactor": 2, "mobile": false}, nil)
-	b.picture("paper")
-	var ink string
-	if b.eval("getComputedStyle(document.querySelector('path')).stroke", &ink); ink != "rgb(27, 31, 36)" {
-		t.Errorf("the ink on paper is %s", ink)
+}
+
+// click clicks into the middle of an element, as a mouse or a finger does.
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	var at struct{ X, Y float64 }
+	b.eval(`(() => {
+		const e = document.querySelector("`+selector+`");
+		e.scrollIntoView({block: "nearest", behavior: "instant"});
+		const r = e.getClientRects()[0];
+		return {X: r.x + r.width / 2, Y: r.y + r.height / 2};
+	})()`, &at)
+	for _, kind := range []string{"mousePressed", "mouseReleased"} {
+		b.call("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at.X, "y": at.Y, "button": "left", "clickCount": 1}, nil)
+	}
+}
+
+// From the scorecard to a KPI and back to where one was, with a mouse and with a keyboard, wide and narrow.
+func TestClicks(t *testing.T) {
+	b := browse(t)
+	url := serve(t, ordinary())
+	arrived := func(want string) {
+		t.Helper()
+		b.loaded()
+		var at string
+		if b.eval("location.href", &at); at != url+want {
+			t.Errorf("it leads to %s, want %s", at, want)
+		}
+	}
+	press := func(key, text string, code int) {
+		b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyDown", "key": key, "code": key, "text": text, "windowsVirtualKeyCode": code}, nil)
+		b.call("Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": key, "code": key, "windowsVirtualKeyCode": code}, nil)
+	}
+	for _, width := range []int{1280, 320} {
+		b.open(url, width, 740, "light")
+		b.events = nil
+		b.click("#kpi-monthly_active_ratio th a")
+		arrived("/kpi/monthly_active_ratio")
+		var heading string
+		if b.eval("document.querySelector('h1').textContent", &heading); heading != "Colleagues who are there every month" {
+			t.Errorf("the page of the KPI is headed %q", heading)
+		}
+		var open bool
+		b.click("summary")
+		if b.eval("document.querySelector('details').open && document.querySelector('.weeks').getClientRects().length > 0", &open); !open {
+			t.Error("the weeks are not shown")
+		}
+		b.events = nil
+		b.click("header a")
+		arrived("/#kpi-monthly_active_ratio")
+		var seen bool
+		b.eval("(() => { const r = document.querySelector('#kpi-monthly_active_ratio').getBoundingClientRect(); return r.top >= 0 && r.top < innerHeight })()", &seen)
+		if !seen {
+			t.Errorf("at %d pixels one does not come back to where one was", width)
+		}
+		b.events = nil
+		press("Tab", "", 9) // goes on from the row
+		press("Enter", "\r", 13)
+		arrived("/kpi/monthly_active_ratio")
+		b.events = nil
+		press("Tab", "", 9)
+		press("Enter", "\r", 13)
+		arrived("/#kpi-monthly_active_ratio")
 	}
 }
 
@@ -288,20 +369,24 @@ func TestTablesStayTables(t *testing.T) {
 // Somebody without a mouse gets everywhere, and sees where they are.
 func TestKeyboard(t *testing.T) {
 	b := browse(t)
-	b.open(serve(t, example()), 1280, 800, "light")
-	var links int
-	b.eval("document.links.length", &links)
-	for i := range links {
-		for _, kind := range []string{"keyDown", "keyUp"} {
-			b.call("Input.dispatchKeyEvent", map[string]any{"type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}, nil)
-		}
-		var at struct {
-			Index   int
-			Outline string
-		}
-		b.eval(`({Index: [...document.links].indexOf(document.activeElement), Outline: getComputedStyle(document.activeElement).outlineStyle})`, &at)
-		if at.Index != i || at.Outline != "solid" {
-			t.Errorf("tab %d leads to link %d with an outline that is %s", i, at.Index, at.Outline)
+	url := serve(t, example())
+	for _, path := range []string{"/", "/kpi/survey"} {
+		b.open(url+path, 1280, 800, "light")
+		const stops = `[...document.querySelectorAll("a, summary")]`
+		var all int
+		b.eval(stops+".length", &all)
+		for i := range all {
+			for _, kind := range []string{"keyDown", "keyUp"} {
+				b.call("Input.dispatchKeyEvent", map[string]any{"type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}, nil)
+			}
+			var at struct {
+				Index   int
+				Outline string
+			}
+			b.eval(`({Index: `+stops+`.indexOf(document.activeElement), Outline: getComputedStyle(document.activeElement).outlineStyle})`, &at)
+			if at.Index != i || at.Outline != "solid" {
+				t.Errorf("%s: tab %d leads to stop %d with an outline that is %s", path, i, at.Index, at.Outline)
+			}
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package web
 
 import (
+	"math"
+	"regexp"
 	"time"
 
 	"github.com/intranet-exporter/intranet_exporter/collector"
@@ -25,8 +27,9 @@ func ordinary() View {
 	}
 	accounts := &measure.Ref{Measure: "accounts"}
 
-	pages := &config.KPI{Name: "pages_created_weekly", Title: "Pages created per week", Platform: "wiki", Owner: "intranet-manager",
+	pages := &config.KPI{Name: "pages_created_weekly", Title: "Pages created per week", Why: "What is not written down has to be asked for, again and again.", Platform: "wiki", Owner: "intranet-manager",
 		Measure: measure.Ref{Measure: "pages_created", Window: window(7)}, Unit: "pages", Direction: config.Higher,
+		Baseline: &config.Baseline{Value: 22, Date: date(2026, 3, 2)},
 		Target:   &config.Target{Value: 40, By: date(2027, 6, 30)},
 		Warning:  below(25, 3*day, 14*day, "Editors' round: ask three departments for one page each."),
 		Critical: below(10, day, 7*day, "The sponsor puts it on the agenda of the management team."),
@@ -74,12 +77,28 @@ func ordinary() View {
 		}
 		return all
 	}
+	// course is a value that rises or falls to what it is now, less at weekends, with a week that is missing.
+	course := func(k *config.KPI, from, to float64) []kpi.Point {
+		var all []kpi.Point
+		for ago := 90; ago >= 0; ago-- {
+			if ago >= 42 && ago < 49 {
+				continue
+			}
+			at := now.Add(-time.Duration(ago) * day)
+			value := to + (from-to)*float64(ago)/90 + (from-to)*float64(ago*ago%7)/70
+			if k.Unit != measure.Ratio {
+				value = math.Round(value)
+			}
+			all = append(all, kpi.Point{At: at, Value: value})
+		}
+		return all
+	}
 	ratio := func(k *config.KPI, part, whole float64, data time.Duration) kpi.State {
 		return kpi.State{KPI: k, Known: true, Value: part / whole, Numerator: part, Denominator: whole, Data: now.Add(-data), Limits: limits(k)}
 	}
 	low := ratio(active, 4120, 6553, 2*time.Hour)
 	low.Limits = breached(low.Limits, 1, now.Add(-20*day))
-	low.Earlier = new(0.681)
+	low.Earlier, low.History = new(0.681), course(active, 0.74, low.Value)
 	come := ratio(signedIn, 3540, 6553, 2*time.Hour)
 	come.Earlier = new(0.522)
 	found := ratio(searches, 37, 1961, 10*time.Minute)
@@ -98,13 +117,13 @@ func ordinary() View {
 	refused := now.Add(-51*time.Hour - 10*time.Minute)
 	return View{
 		Now: now,
-		Config: &config.Config{TimeZone: zone, Objectives: []*config.Objective{
+		Config: &config.Config{TimeZone: zone, Notes: []config.Note{{Date: date(2026, 9, 28), Text: "New home page"}, {Date: date(2027, 5, 4), Text: "Spring holidays"}}, Objectives: []*config.Objective{
 			{Name: "knowledge_sharing", Title: "Knowledge sharing", Description: "Colleagues write down what they know, and find what others wrote.", KPIs: []*config.KPI{pages, authors}},
 			{Name: "reach", Title: "Reach", Description: "Everyone, in the office and on the shop floor, can be reached and comes back.", KPIs: []*config.KPI{active, signedIn, profiles}},
 			{Name: "finding", Title: "Finding", Description: "What is there is worth finding, and found.", KPIs: []*config.KPI{stale, searches}},
 		}},
 		KPIs: []kpi.State{
-			{KPI: pages, Known: true, Value: 8, Earlier: new(19.0), Data: now.Add(-10 * time.Minute), Limits: breached(limits(pages), 2, now.Add(-4*day))},
+			{KPI: pages, Known: true, Value: 8, Earlier: new(19.0), History: course(pages, 41, 8), Data: now.Add(-10 * time.Minute), Limits: breached(limits(pages), 2, now.Add(-4*day))},
 			{KPI: authors, Known: true, Value: 41, Earlier: new(38.0), Data: now.Add(-10 * time.Minute), Limits: limits(authors)},
 			low,
 			come,
@@ -113,11 +132,19 @@ func ordinary() View {
 			found,
 		},
 		Statuses: []poll.Status{
-			{Platform: &config.Platform{Name: "wiki", Type: "mediawiki", MaxAge: 2 * day}, Success: true, LastSuccess: now.Add(-5 * time.Minute),
-				Snapshot: &tally.Snapshot{Values: append(listing(now.Add(-6*time.Hour), 1210, map[string]float64{"own": 1, "service": 14, "disabled": 83}), events)}},
+			{Platform: &config.Platform{Name: "wiki", Type: "mediawiki", MaxAge: 2 * day, Exclude: config.Exclude{Guests: true}, Description: collector.Description{
+				Accounts: &collector.AccountSource{Source: "list=allusers"},
+				Events:   []collector.EventSource{{Kind: measure.PageCreated, Source: "list=allrevisions"}, {Kind: measure.PageEdit, Source: "list=allrevisions"}},
+			}}, Success: true, LastSuccess: now.Add(-5 * time.Minute), Snapshot: &tally.Snapshot{
+				Values:       append(listing(now.Add(-6*time.Hour), 1210, map[string]float64{"own": 1, "service": 14, "disabled": 83}), events),
+				CoveredSince: map[measure.Kind]time.Time{measure.PageCreated: date(2026, 3, 1), measure.PageEdit: date(2026, 3, 2)},
+			}},
 			{
-				Platform: &config.Platform{Name: "portal", Type: "sql", MaxAge: 2 * day, Description: collector.Description{Events: []collector.EventSource{{Kind: measure.Login}, {Kind: measure.Search}}}},
-				Success:  true, LastSuccess: now.Add(-5 * time.Minute),
+				Platform: &config.Platform{Name: "portal", Type: "sql", MaxAge: 2 * day, Exclude: config.Exclude{Accounts: []*regexp.Regexp{regexp.MustCompile("^test-")}}, Description: collector.Description{
+					Accounts: &collector.AccountSource{Source: "accounts query"},
+					Events:   []collector.EventSource{{Kind: measure.Login, Source: "events.login"}, {Kind: measure.Search, Source: "events.search"}, {Kind: measure.PageView, Source: "events.page_view"}},
+				}},
+				Success: true, LastSuccess: now.Add(-5 * time.Minute),
 				Snapshot: &tally.Snapshot{
 					Values:   append(listing(now.Add(-2*time.Hour), 6553, map[string]float64{"service": 31, "guest": 120, "pattern": 8, "disabled": 402}), events),
 					Expected: map[measure.Ref]time.Time{{Measure: "searches", Window: window(28)}: now.Add(21 * day)},

@@ -3,7 +3,7 @@ package web
 import (
 	"bytes"
 	"crypto/sha256"
-	_ "embed" // of the page and its style
+	"embed"
 	"encoding/base64"
 	"html/template"
 	"net/http"
@@ -19,7 +19,7 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/words"
 )
 
-// A View is what the scorecard page shows: the same that the metrics are built from.
+// A View is what the pages show: the same that the metrics are built from.
 type View struct {
 	Now      time.Time
 	Statuses []poll.Status
@@ -29,14 +29,14 @@ type View struct {
 }
 
 var (
-	//go:embed scorecard.css
+	//go:embed style.css
 	style string
-	//go:embed scorecard.html
-	markup string
+	//go:embed *.html
+	markup embed.FS
 
-	scorecard = template.Must(template.New("scorecard").Parse(markup))
+	pages = template.Must(template.ParseFS(markup, "*.html"))
 
-	// The page has one style of its own; nothing else may be loaded or run in it.
+	// The pages have one style of their own; nothing else may be loaded or run in them.
 	policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; style-src 'sha256-" + digest(style) + "'"
 )
 
@@ -45,9 +45,11 @@ func digest(s string) string {
 	return base64.StdEncoding.EncodeToString(sum[:])
 }
 
-func serveScorecard(w http.ResponseWriter, v View) {
+func serveScorecard(w http.ResponseWriter, v View) { servePage(w, "scorecard.html", v.page()) }
+
+func servePage(w http.ResponseWriter, name string, content any) {
 	var out bytes.Buffer // nobody gets half a page
-	if err := scorecard.Execute(&out, v.page()); err != nil {
+	if err := pages.ExecuteTemplate(&out, name, content); err != nil {
 		panic(err) // a mistake in the template
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -55,7 +57,7 @@ func serveScorecard(w http.ResponseWriter, v View) {
 	_, _ = w.Write(out.Bytes())
 }
 
-// Everything is put into words here; the template only says what stands where.
+// Everything is put into words here; the templates only say what stands where.
 type (
 	page struct {
 		Style      template.CSS
@@ -140,8 +142,7 @@ var (
 )
 
 func (v View) page() page {
-	p := page{Style: template.CSS(style), Now: v.moment(v.Now), Example: v.Now.AddDate(0, 6, 0).Format(time.DateOnly)}
-	p.Now.Text = v.Now.In(v.Config.TimeZone).Format("Monday 2 January 2006, 15:04")
+	p := page{Style: template.CSS(style), Now: v.now(), Example: v.Now.AddDate(0, 6, 0).Format(time.DateOnly)}
 	states := map[string]kpi.State{}
 	for _, s := range v.KPIs {
 		states[s.KPI.Name] = s

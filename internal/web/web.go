@@ -1,4 +1,4 @@
-// Package web serves the metrics, the scorecard page, and the handles for those who run the exporter.
+// Package web serves the metrics, the pages for people, and the handles for those who run the exporter.
 package web
 
 import (
@@ -20,7 +20,7 @@ type Options struct {
 	Metrics     prometheus.Gatherer  // of platforms and KPIs
 	Process     *prometheus.Registry // of the exporter itself
 	MaxRequests int                  // scrapes at the same time; 0 = any number
-	View        func() View          // what the scorecard page shows
+	View        func() View          // what the pages show
 	Reload      func() error         // reads the config file anew; nil = not over HTTP
 }
 
@@ -45,6 +45,7 @@ func NewHandler(o Options) *Handler {
 		EnableOpenMetrics:   true,
 	}))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { serveScorecard(w, o.View()) })
+	mux.HandleFunc("GET /kpi/{name}", func(w http.ResponseWriter, r *http.Request) { serveKPI(w, o.View(), r.PathValue("name")) })
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
 		say(w, http.StatusOK, "intranet_exporter is healthy.")
 	})

@@ -39,6 +39,11 @@ func (v View) moment(t time.Time) moment {
 	return moment{t.Format(layout), t.Format(time.RFC3339)}
 }
 
+// now is the moment that a page is of.
+func (v View) now() moment {
+	return moment{v.Now.In(v.Config.TimeZone).Format("Monday 2 January 2006, 15:04"), v.moment(v.Now).Machine}
+}
+
 // civil returns t's day, all of which are equally long.
 func civil(t time.Time) time.Time {
 	y, m, d := t.Date()
