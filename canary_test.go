@@ -140,6 +140,7 @@ func (r *running) visit() {
 		"/-/healthy": http.StatusOK, "/-/ready": http.StatusOK, "/favicon.ico": http.StatusNotFound,
 		"/debug/pprof/": http.StatusNotFound, "/debug/pprof/goroutine?debug=2": http.StatusNotFound, "/debug/vars": http.StatusNotFound, "/config": http.StatusNotFound,
 		"/?q=" + url.QueryEscape(people[6]): http.StatusOK, "/" + url.PathEscape(people[0]): http.StatusNotFound,
+		"/kpi/" + url.PathEscape(people[0]): http.StatusNotFound,
 	} {
 		if code, _ := r.ask("GET", path, ""); code != want {
 			r.t.Errorf("%s: answered %d, want %d", path, code, want)

@@ -281,7 +281,7 @@ func (b *browser) click(selector string) {
 	var at struct{ X, Y float64 }
 	b.eval(`(() => {
 		const e = document.querySelector("`+selector+`");
-		e.scrollIntoView({block: "nearest", behavior: "instant"});
+		e.scrollIntoView({block: "nearest"});
 		const r = e.getClientRects()[0];
 		return {X: r.x + r.width / 2, Y: r.y + r.height / 2};
 	})()`, &at)

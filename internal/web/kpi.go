@@ -49,7 +49,7 @@ type (
 		Basis   string
 		Source  string
 		Covered *moment
-		Left    []string // out
+		Left    string // out
 	}
 )
 
@@ -156,12 +156,12 @@ func (v View) part(role string, ref measure.Ref, platform string) part {
 }
 
 // leftOut says what a number does not count.
-func leftOut(s poll.Status, basis measure.Basis) []string {
+func leftOut(s poll.Status, basis measure.Basis) string {
 	switch {
 	case basis == measure.Reported:
-		return []string{"The platform counts by itself."}
+		return "The platform counts by itself."
 	case s.Platform.Description.Accounts == nil:
-		return []string{"The platform lists no accounts, so that everybody counts."}
+		return "The platform lists no accounts, so that everybody counts."
 	}
 	out := []string{"the exporter's own account", "accounts of services"}
 	if s.Platform.Exclude.Guests {
@@ -173,5 +173,5 @@ func leftOut(s poll.Status, basis measure.Basis) []string {
 	if basis != measure.Event { // who has left since still did what they did
 		out = append(out, "disabled accounts")
 	}
-	return []string{"Not counted: " + list(out) + "."}
+	return "Not counted: " + list(out) + "."
 }
