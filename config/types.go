@@ -109,7 +109,7 @@ type KPI struct {
 // A Status says where a KPI is in its life.
 type Status string
 
-// The statuses. Only an active KPI has verdicts and alerts.
+// The statuses. Only an active KPI has verdicts.
 const (
 	Proposed Status = "proposed" // limits are shown, to see whether they are the right ones
 	Active   Status = "active"   // agreed

@@ -24,15 +24,77 @@ const rulesFile = "prometheus/intranet.rules.yml"
 // exposed is what the exporter serves of platforms and KPIs; the process adds its own.
 const exposed = "../internal/exposition/testdata/full.prom"
 
+// promtools are Debian's, and a newer one where INTRANET_PROMTOOL3 names it.
+func promtools(t *testing.T) []string {
+	all := []string{need.Program(t, "promtool")}
+	if newer := os.Getenv("INTRANET_PROMTOOL3"); newer != "" {
+		all = append(all, newer)
+	}
+	return all
+}
+
 func TestRulesFile(t *testing.T) {
-	promtool := need.Program(t, "promtool")
-	run(t, promtool, "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
-	run(t, promtool, "check", "config", "prometheus/prometheus.yml")
+	for _, promtool := range promtools(t) {
+		run(t, promtool, "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
+		run(t, promtool, "check", "config", "prometheus/prometheus.yml")
+	}
 }
 
 func TestRules(t *testing.T) {
-	promtool := need.Program(t, "promtool")
-	run(t, promtool, append([]string{"test", "rules"}, glob(t, "prometheus/tests/*.yml")...)...)
+	for _, promtool := range promtools(t) {
+		run(t, promtool, append([]string{"test", "rules"}, glob(t, "prometheus/tests/*.yml")...)...)
+	}
+}
+
+// TestRulesOnWhatIsExposed feeds the rules with what the exporter really says, KPIs of every status among it.
+func TestRulesOnWhatIsExposed(t *testing.T) {
+	type series struct{ Series, Values string }
+	type sample struct {
+		Labels string
+		Value  int
+	}
+	rules, err := filepath.Abs(rulesFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	crossed := func(kpi, severity, condition string) sample {
+		return sample{fmt.Sprintf(`{alertname="IntranetKPIThresholdCrossed",kpi=%q,severity=%q,condition=%q}`, kpi, severity, condition), 1}
+	}
+	for _, tc := range []struct {
+		exposition string
+		alerts     []sample
+	}{
+		{exposed, []sample{
+			crossed("desk_calls", "critical", "above"),
+			crossed("desk_calls", "warning", "above"),
+			crossed("pages_created_weekly", "critical", "below"),
+			crossed("pages_created_weekly", "warning", "below"),
+			crossed("survey", "warning", "below"),
+			{`{alertname="IntranetKPIWithoutValue",kpi="survey",severity="warning"}`, 1},
+		}},
+		{"../internal/exposition/testdata/statuses.prom", []sample{crossed("searches_in_vain", "warning", "rise")}},
+	} {
+		input := []series{{`intranet_exporter_build_info{job="intranet",instance="a"}`, "1x60"}}
+		for _, m := range regexp.MustCompile(`(?m)^(intranet_(?:kpi|objective)_\w+){(.*)} (\S+)$`).FindAllStringSubmatch(read(t, tc.exposition), -1) {
+			labels := strings.ReplaceAll(m[2], "\uFFFD", "?") // promtool takes it for a broken file
+			input = append(input, series{m[1] + `{job="intranet",instance="a",` + labels + "}", m[3] + "x60"})
+		}
+		test, err := yaml.Marshal(map[string]any{
+			"rule_files": []string{rules},
+			"tests": []map[string]any{{"interval": "1m", "input_series": input, "promql_expr_test": []map[string]any{{
+				"expr":      `group by (alertname, kpi, severity, condition) (ALERTS{alertstate="firing"})`,
+				"eval_time": "45m", "exp_samples": tc.alerts,
+			}}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "exposed.yml")
+		write(t, file, string(test))
+		for _, promtool := range promtools(t) {
+			run(t, promtool, "test", "rules", file)
+		}
+	}
 }
 
 // A mutant is the rules file with a mistake, which the tests in one file must find.
@@ -43,7 +105,7 @@ type mutant struct {
 }
 
 func TestRulesMutants(t *testing.T) {
-	promtool := need.Program(t, "promtool")
+	promtools := promtools(t)
 	mutants := []mutant{
 		{"a verdict of 0 fires", ") == 1", ") == 0", "threshold"},
 		{"any verdict fires", ") == 1", ") >= 0", "threshold"},
@@ -66,6 +128,16 @@ func TestRulesMutants(t *testing.T) {
 		{"trailing zeros", ` | reReplaceAll "[.]?0+$" ""`, ``, "threshold"},
 		{"lost zeros", `"[.]?0+$"`, `"[.0]+$"`, "threshold"},
 
+		{"a drop is told as a limit that stands", `eq $labels.condition "drop"`, `eq $labels.condition "fall"`, "threshold"},
+		{"a rise is told as a limit that stands", `eq $labels.condition "rise"`, `eq $labels.condition "climb"`, "threshold"},
+		{"the limit of another condition", `severity=%q,condition=%q}" $labels.job $labels.kpi $labels.severity $labels.condition`, `severity=%q}" $labels.job $labels.kpi $labels.severity`, "threshold"},
+		{"1 pages", `(-?1 .*[^su])`, `(-?0 .*[^su])`, "threshold"},
+		{"1 searche", `^(-?1 .*ch)es( per |$)|`, ``, "threshold"},
+		{"1 bonu", `[^su]`, `[^s]`, "threshold"},
+		{"-1 pages", `-?1`, `1`, "threshold"},
+		{"11 page", `^(-?1 `, `(-?1 `, "threshold"},
+		{"1 logins per account", `( per |$)`, `($)`, "threshold"},
+
 		{"a failed scrape ends alerts", "(last_over_time(intranet_kpi_breached[6h])", "(intranet_kpi_breached", "scraping"},
 		{"the last verdict counts while there is a newer one", "[6h]) unless on (job) intranet_exporter_build_info)", "[6h]))", "scraping"},
 		{"any job that answers will do", "[6h]) unless on (job) intranet_exporter_build_info", "[6h]) unless on () (group by () (intranet_exporter_build_info))", "scraping"},
@@ -83,6 +155,11 @@ func TestRulesMutants(t *testing.T) {
 		{"a review is due at its date", "timestamp_seconds) < time()", "timestamp_seconds) <= time()", "review"},
 		{"a review per replica", "max without (instance, pod) (intranet_kpi_review", "max without () (intranet_kpi_review", "review"},
 
+		{"context is reviewed", "\n          unless on (job, kpi)\n          intranet_kpi_info{status=\"context\"}", "", "review"},
+		{"what is proposed is never reviewed", `{status="context"}`, `{status!="active"}`, "review"},
+		{"context of another job", "unless on (job, kpi)\n          intranet_kpi_info", "unless on (kpi)\n          intranet_kpi_info", "review"},
+
+		{"what is proposed has to have a value", `{status="active"}`, `{status=~"active|proposed"}`, "data"},
 		{"warming up is no excuse", `{status="active"}`, "", "data"},
 		{"context has to have a value", `{status="active"}`, `{status!="warming_up"}`, "data"},
 		{"the value of another job will do", "unless on (job, kpi)", "unless on (kpi)", "data"},
@@ -127,12 +204,14 @@ func TestRulesMutants(t *testing.T) {
 			test := filepath.Join(dir, "tests", m.tests+".yml")
 			write(t, mutated, strings.ReplaceAll(rules, m.old, m.new))
 			write(t, test, read(t, "prometheus/tests/"+m.tests+".yml"))
-			run(t, promtool, "check", "rules", mutated)
-			out, err := exec.Command(promtool, "test", "rules", test).CombinedOutput()
-			if err == nil {
-				t.Errorf("%s.yml passes with this mistake", m.tests)
-			} else if !strings.Contains(string(out), "FAILED") {
-				t.Errorf("%s.yml did not run: %s", m.tests, out)
+			for _, promtool := range promtools {
+				run(t, promtool, "check", "rules", mutated)
+				out, err := exec.Command(promtool, "test", "rules", test).CombinedOutput()
+				if err == nil {
+					t.Errorf("%s.yml passes with this mistake", m.tests)
+				} else if !strings.Contains(string(out), "FAILED") {
+					t.Errorf("%s.yml did not run: %s", m.tests, out)
+				}
 			}
 		})
 	}
@@ -213,10 +292,12 @@ func TestSeriesExist(t *testing.T) {
 
 // TestMetricsAreClean holds what is exposed against Prometheus's own rules for names and helps.
 func TestMetricsAreClean(t *testing.T) {
-	cmd := exec.CommandContext(t.Context(), need.Program(t, "promtool"), "check", "metrics")
-	cmd.Stdin = strings.NewReader(read(t, exposed))
-	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("%v\n%s", err, out)
+	for _, promtool := range promtools(t) {
+		cmd := exec.CommandContext(t.Context(), promtool, "check", "metrics")
+		cmd.Stdin = strings.NewReader(read(t, exposed))
+		if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+			t.Errorf("%v\n%s", err, out)
+		}
 	}
 }
 
