@@ -70,7 +70,7 @@ func TestPeople(t *testing.T) {
 		"none":       {none, []string{"people", "across platforms", "without data", "Nothing new is known of wiki and portal" + small, "no data yet"}, []string{"Nothing new is known of wiki and portal" + small}},
 		"one is old": {old, []string{"people", "across platforms", "without data", "Nothing new is known of portal" + small, "28-day values come from 2 December 2026 on.", "joined accounts until", "today, 13:10"}, []string{"Nothing new is known of portal" + small}},
 	} {
-		root, _ := show(t, test.View)
+		root, _ := show(t, test.View, "/")
 		if diff := cmp.Diff(test.row, lines(byID(t, root, "platform-people"))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
@@ -79,7 +79,7 @@ func TestPeople(t *testing.T) {
 		}
 	}
 	all.People = nil
-	root, _ := show(t, all)
+	root, _ := show(t, all, "/")
 	if text := text(root); strings.Contains(text, "across platforms") {
 		t.Error("there are people where none are counted")
 	}
