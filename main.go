@@ -53,6 +53,7 @@ func run(ctx context.Context, args []string) int {
 
 	initialise := cmd.Command("init", "Write a config file to begin with; asks on a terminal.")
 	types := initialise.Flag("platform", "Type of a platform, such as mediawiki; one flag for each platform.").Strings()
+	objectives := initialise.Flag("objective", "Objective to begin with, such as reach; one flag for each. Left out: all of which the platforms deliver something.").Strings()
 	output := initialise.Flag("output", "File to write; left out, that of --config.file.").Short('o').String()
 
 	check := cmd.Command("check", "Check the config file, and say in words what was agreed.")
@@ -88,7 +89,7 @@ func run(ctx context.Context, args []string) int {
 		options.ConfigFile, options.Logger, options.Libraries = *configFile, logger, libraries
 		err = app.Serve(ctx, options)
 	case initialise.FullCommand():
-		err = console.Init(cmp.Or(*output, *configFile), *types)
+		err = console.Init(cmp.Or(*output, *configFile), *types, *objectives)
 	case check.FullCommand():
 		err = console.Check(ctx, *configFile, checkOptions)
 	case poll.FullCommand():

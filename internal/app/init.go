@@ -25,11 +25,11 @@ import (
 var templates embed.FS
 
 // A draft is a platform of the file that Init writes. templates/ has one file for each type, with these parts:
-// name, address and secret are examples and words, file is where the secret goes, platform and objective are YAML.
+// name, address and secret are examples and words, file is where the secret goes, platform is YAML.
 type draft struct {
-	Name, Address         string // no address: the type has none
-	NextQuarter, NextYear string // dates for the examples
-	parts                 *template.Template
+	Name, Address string // no address: the type has none
+	Others        bool   // there are other platforms, where the same people may be
+	parts         *template.Template
 }
 
 // newDraft returns a platform of a type with the address of an example, and a name that no other has.
@@ -43,8 +43,6 @@ func newDraft(kind string, others []*draft) (*draft, error) {
 	for n := 2; slices.ContainsFunc(others, func(o *draft) bool { return o.Name == d.Name }); n++ {
 		d.Name = d.part("name") + strconv.Itoa(n)
 	}
-	today := time.Now()
-	d.NextQuarter, d.NextYear = today.AddDate(0, 3, 0).Format(time.DateOnly), today.AddDate(1, 0, 0).Format(time.DateOnly)
 	return d, nil
 }
 
@@ -53,7 +51,7 @@ func parseTemplate(file string) (*template.Template, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read template: %w", err)
 	}
-	t, err := template.New(file).Funcs(template.FuncMap{"yaml": scalar}).Parse(string(text))
+	t, err := template.New(file).Funcs(template.FuncMap{"yaml": scalar, "indent": indent}).Parse(string(text))
 	if err != nil {
 		return nil, fmt.Errorf("parse template: %w", err)
 	}
@@ -64,6 +62,13 @@ func parseTemplate(file string) (*template.Template, error) {
 func scalar(s string) (string, error) {
 	text, err := yaml.Marshal(s)
 	return strings.TrimSpace(string(text)), err
+}
+
+// indent writes a mapping n columns to the right.
+func indent(n int, mapping *yaml.Node) (string, error) {
+	text, err := yaml.Marshal(mapping)
+	margin := strings.Repeat(" ", n)
+	return margin + strings.ReplaceAll(strings.TrimSpace(string(text)), "\n", "\n"+margin), err
 }
 
 // part fills in one part of the template, "" where the type has none.
@@ -82,34 +87,59 @@ func execute(t *template.Template, data any) string {
 	return strings.Trim(b.String(), "\n")
 }
 
-// Init writes a config file to begin with, which has a platform of each of the given types. Without types it asks
-// for them. A file that is there already is left alone.
-func (c Console) Init(file string, kinds []string) error {
+// Init writes a config file to begin with, which has a platform of each of the given types, and what they deliver of the
+// KPIs of these objectives. Without types it asks for both; without objectives it takes all. A file that is there already
+// is left alone.
+func (c Console) Init(file string, kinds, objectives []string) error {
 	if _, err := os.Lstat(file); err == nil {
 		return errThere(file)
 	}
-	known := slices.Sorted(maps.Keys(c.Types))
+	goals, err := starterSet(objectives)
+	if err != nil {
+		return err
+	}
+	asked := len(kinds) == 0
+	if asked && !c.Interactive {
+		return UsageError("name the types of your platforms, such as --platform=" + strings.Join(c.kinds(), " --platform="))
+	}
+	answers := bufio.NewScanner(c.In)
 	var drafts []*draft
-	var err error
-	switch {
-	case len(kinds) > 0:
-		drafts, err = chosen(kinds, known)
-	case c.Interactive:
-		drafts, err = c.ask(file, known)
-	default:
-		err = UsageError("name the types of your platforms, such as --platform=" + strings.Join(known, " --platform="))
+	if asked {
+		drafts, err = c.askPlatforms(answers, file)
+	} else {
+		drafts, err = chosen(kinds, c.kinds())
 	}
 	if err != nil {
 		return err
 	}
-	content, err := compose(file, drafts)
+	cfg, err := c.parse(file, drafts)
+	if err != nil {
+		return err
+	}
+	for _, g := range goals {
+		g.place(cfg)
+	}
+	if asked && len(objectives) == 0 {
+		if goals, err = c.askObjectives(answers, goals); err != nil {
+			return err
+		}
+	}
+	content, err := compose(file, drafts, goals)
 	if err != nil {
 		return err
 	}
 	if err := create(file, content); err != nil {
 		return err
 	}
-	c.print("%s is written. What to do next:\n\n", file)
+	kpis := 0
+	for _, g := range goals {
+		kpis += len(g.KPIs)
+	}
+	c.print("%s is written: platforms %d, KPIs %d.\n\n", file, len(drafts), kpis)
+	if err := c.leftOut(goals, cfg); err != nil {
+		return err
+	}
+	c.print("What to do next:\n\n")
 	c.print("1. Look through it, and put in what is yours.\n")
 	c.print("2. Write each secret to its file: paste it, then Enter and Ctrl-D.\n")
 	for _, d := range drafts {
@@ -120,6 +150,9 @@ func (c Console) Init(file string, kinds []string) error {
 	}
 	return nil
 }
+
+// kinds lists the types of platform.
+func (c Console) kinds() []string { return slices.Sorted(maps.Keys(c.Types)) }
 
 // chosen returns a platform of each type.
 func chosen(kinds, known []string) ([]*draft, error) {
@@ -137,16 +170,18 @@ func chosen(kinds, known []string) ([]*draft, error) {
 	return drafts, nil
 }
 
-// ask asks for the platforms. Answers that would not load are asked for again.
-func (c Console) ask(file string, known []string) ([]*draft, error) {
-	answers := bufio.NewScanner(c.In)
-	question := func(format string, args ...any) (string, error) {
-		_, _ = fmt.Fprintf(c.Err, format, args...)
-		if !answers.Scan() {
-			return "", cmp.Or(answers.Err(), errors.New("the answers ended too early; nothing is written"))
-		}
-		return strings.TrimSpace(answers.Text()), nil
+// ask asks one question.
+func (c Console) ask(answers *bufio.Scanner, format string, args ...any) (string, error) {
+	_, _ = fmt.Fprintf(c.Err, format, args...)
+	if !answers.Scan() {
+		return "", cmp.Or(answers.Err(), errors.New("the answers ended too early; nothing is written"))
 	}
+	return strings.TrimSpace(answers.Text()), nil
+}
+
+// askPlatforms asks for the platforms. Answers that would not load are asked for again.
+func (c Console) askPlatforms(answers *bufio.Scanner, file string) ([]*draft, error) {
+	known := c.kinds()
 	_, _ = fmt.Fprintf(c.Err, "Types of platform: %s.\n", strings.Join(known, ", "))
 	var drafts []*draft
 	for {
@@ -154,7 +189,7 @@ func (c Console) ask(file string, known []string) ([]*draft, error) {
 		if len(drafts) > 0 {
 			more = " (Enter when that is all)"
 		}
-		kind, err := question("Type of platform %d%s: ", len(drafts)+1, more)
+		kind, err := c.ask(answers, "Type of platform %d%s: ", len(drafts)+1, more)
 		switch {
 		case err != nil:
 			return nil, err
@@ -175,52 +210,78 @@ func (c Console) ask(file string, known []string) ([]*draft, error) {
 			if *answer.into == "" {
 				continue // the type has none
 			}
-			said, err := question("  %s [%s]: ", answer.question, *answer.into)
+			said, err := c.ask(answers, "  %s [%s]: ", answer.question, *answer.into)
 			if err != nil {
 				return nil, err
 			}
 			*answer.into = cmp.Or(said, *answer.into)
 		}
-		if err := c.try(file, append(slices.Clone(drafts), d)); err != nil {
-			_, _ = fmt.Fprintf(c.Err, "  That can't be used: %s\n", clean(err.Error()))
-			continue
+		_, err = c.parse(file, append(slices.Clone(drafts), d))
+		var problems config.Problems
+		switch {
+		case errors.As(err, &problems):
+			key := problems[0].Key
+			_, _ = fmt.Fprintf(c.Err, "  That can't be used: %s: %s\n", key[strings.LastIndex(key, ".")+1:], clean(problems[0].Text))
+		case err != nil:
+			return nil, err
+		default:
+			drafts = append(drafts, d)
 		}
-		drafts = append(drafts, d)
 	}
 }
 
-// try tells what is wrong with the file as it would be.
-func (c Console) try(file string, drafts []*draft) error {
-	content, err := compose(file, drafts)
+// askObjectives asks which objectives to begin with.
+func (c Console) askObjectives(answers *bufio.Scanner, goals []*goal) ([]*goal, error) {
+	_, _ = fmt.Fprintf(c.Err, "What the intranet is for:\n")
+	for _, g := range goals {
+		_, _ = fmt.Fprintf(c.Err, "  %-17s  %s (KPIs that are delivered: %d of %d)\n", g.Name, g.Title, len(g.KPIs), len(g.KPIs)+len(g.LeftOut))
+	}
+	for {
+		said, err := c.ask(answers, "Objectives, such as %s %s (Enter for all): ", goals[0].Name, goals[len(goals)-1].Name)
+		if err != nil {
+			return nil, err
+		}
+		names := strings.FieldsFunc(said, func(r rune) bool { return r == ' ' || r == ',' })
+		_, err = starterSet(names)
+		var unknown UsageError
+		switch {
+		case errors.As(err, &unknown):
+			_, _ = fmt.Fprintf(c.Err, "  That can't be used: %s\n", clean(err.Error()))
+		case err != nil:
+			return nil, err
+		default:
+			return slices.DeleteFunc(goals, func(g *goal) bool { return len(names) > 0 && !slices.Contains(names, g.Name) }), nil
+		}
+	}
+}
+
+// parse reads the file as it would be without objectives.
+func (c Console) parse(file string, drafts []*draft) (*config.Config, error) {
+	content, err := compose(file, drafts, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = config.Parse(file, []byte(content), c.Types, options(func(string, string) {}))
-	var problems config.Problems
-	if !errors.As(err, &problems) {
-		return err
-	}
-	first := problems[0]
-	return fmt.Errorf("%s: %s", first.Key[strings.LastIndex(first.Key, ".")+1:], first.Text)
+	return config.Parse(file, []byte(content), c.Types, options(func(string, string) {}))
 }
 
 // compose returns the file.
-func compose(file string, drafts []*draft) (string, error) {
+func compose(file string, drafts []*draft, goals []*goal) (string, error) {
 	frame, err := parseTemplate("init.yml")
 	if err != nil {
 		return "", err
 	}
-	var platforms, objectives []string
+	var platforms []string
 	for _, d := range drafts {
+		d.Others = len(drafts) > 1
 		platforms = append(platforms, d.part("platform")+"\n")
-		for line := range strings.Lines(d.part("objective")) {
-			objectives = append(objectives, "# "+strings.TrimSuffix(line, "\n"))
-		}
 	}
-	return execute(frame, map[string]string{
-		"File":       clean(file),
-		"Platforms":  strings.Join(platforms, "\n"),
-		"Objectives": strings.Join(objectives, "\n"),
+	today := time.Now()
+	return execute(frame, map[string]any{
+		"File":        clean(file),
+		"Platforms":   strings.Join(platforms, "\n"),
+		"Objectives":  slices.DeleteFunc(slices.Clone(goals), func(g *goal) bool { return len(g.KPIs) == 0 }),
+		"NextQuarter": today.AddDate(0, 3, 0).Format(time.DateOnly),
+		"NextYear":    today.AddDate(1, 0, 0).Format(time.DateOnly),
 	}) + "\n", nil
 }
 

@@ -1,0 +1,140 @@
+package app
+
+import (
+	_ "embed"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/intranet-exporter/intranet_exporter/collector"
+	"github.com/intranet-exporter/intranet_exporter/config"
+	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+)
+
+//go:embed starter.yml
+var starter []byte
+
+// A goal is an objective of the starter set.
+type goal struct {
+	Name, Title, Description string
+	KPIs                     []*suggestion `yaml:"kpis"`
+	LeftOut                  []*suggestion `yaml:"-"` // those that no platform delivers
+}
+
+// A suggestion is a KPI of the starter set; the file says what its keys mean.
+type suggestion struct {
+	Name, Title, Why     string
+	Measure, Per, People string
+	Platform             string   // where it is measured
+	Or                   []string // other platforms where it can be
+	Window, Direction    string
+	Target               string
+	Warning, Critical    yaml.Node
+	Owner                string
+}
+
+// starterSet returns the objectives with these names, all if there are none.
+func starterSet(names []string) ([]*goal, error) {
+	var all []*goal
+	if err := yaml.Unmarshal(starter, &all); err != nil {
+		return nil, fmt.Errorf("read starter set: %w", err)
+	}
+	var known []string
+	for _, g := range all {
+		known = append(known, g.Name)
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, UsageError(fmt.Sprintf("unknown objective %q; there is %s", name, strings.Join(known, ", ")))
+		}
+	}
+	if len(names) > 0 {
+		all = slices.DeleteFunc(all, func(g *goal) bool { return !slices.Contains(names, g.Name) })
+	}
+	return all, nil
+}
+
+// place finds where each KPI of an objective can be measured, and leaves out those for which that is nowhere.
+func (g *goal) place(cfg *config.Config) {
+	g.KPIs = slices.DeleteFunc(g.KPIs, func(k *suggestion) bool {
+		nowhere := !k.place(cfg)
+		if nowhere {
+			g.LeftOut = append(g.LeftOut, k)
+		}
+		return nowhere
+	})
+}
+
+// place takes the first platform that delivers a KPI, and people across platforms where they are counted: only then do
+// these have a share of what the KPI is about. The people of two wikis, for example, are active when they write.
+func (k *suggestion) place(cfg *config.Config) bool {
+	var names []string
+	for _, p := range cfg.Platforms {
+		if len(k.lacks(p)) == 0 {
+			names = append(names, p.Name)
+		}
+	}
+	switch {
+	case names == nil:
+		return false
+	case cfg.People != nil && k.People != "":
+		k.Platform, k.Measure, k.Per = config.People, k.People, "people"
+	default:
+		k.Platform, k.Or = names[0], names[1:]
+	}
+	return true
+}
+
+// lacks lists the measures of a KPI that a platform does not deliver.
+func (k *suggestion) lacks(p *config.Platform) []string {
+	return slices.DeleteFunc([]string{k.Measure, k.Per}, func(name string) bool {
+		return name == "" || slices.ContainsFunc(p.Description.Measures(), func(d collector.Delivered) bool {
+			m, _ := measure.Lookup(name)
+			return d.Measure == name && (!m.Windowed || d.Window.String() == k.Window)
+		})
+	})
+}
+
+// leftOut writes why KPIs are not in the file, and which types of platform would deliver them.
+func (c Console) leftOut(goals []*goal, cfg *config.Config) error {
+	rows := [][]string{{"LEFT OUT", "WHY", "DELIVERED BY"}}
+	for _, g := range goals {
+		for _, k := range g.LeftOut {
+			var why []string
+			for _, p := range cfg.Platforms {
+				why = append(why, p.Name+": "+p.Description.Undelivered[k.lacks(p)[0]])
+			}
+			types, err := c.deliverers(k)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, []string{k.Title, strings.Join(why, "\n"), strings.Join(types, ", ")})
+		}
+	}
+	if len(rows) > 1 {
+		c.table(rows...)
+		c.print("\n")
+	}
+	return nil
+}
+
+// deliverers lists the types of platform that deliver a KPI as init describes them.
+func (c Console) deliverers(k *suggestion) ([]string, error) {
+	var types []string
+	for _, kind := range c.kinds() {
+		d, err := newDraft(kind, nil)
+		if err != nil {
+			return nil, err
+		}
+		cfg, err := c.parse("", []*draft{d})
+		if err != nil {
+			return nil, err
+		}
+		if len(k.lacks(cfg.Platforms[0])) == 0 {
+			types = append(types, kind)
+		}
+	}
+	return types, nil
+}
