@@ -11,7 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/intranet-exporter/intranet_exporter/config"
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
+	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
 	"github.com/intranet-exporter/intranet_exporter/internal/storage"
 )
 
@@ -135,6 +137,23 @@ func TestCheckLive(t *testing.T) {
 	var usage UsageError
 	if err := newStand().Check(t.Context(), write(t, agreed), CheckOptions{Live: true, Format: "json"}); !errors.As(err, &usage) {
 		t.Error(err)
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	warning := kpi.Limit{Severity: "warning", Condition: "below", At: 25, Threshold: &config.Threshold{}}
+	for _, tc := range []struct {
+		want  string
+		state kpi.State
+	}{
+		{"within limits", kpi.State{KPI: &config.KPI{Status: config.Active}, Known: true, Limits: []kpi.Limit{warning}}},
+		{"none: it is proposed", kpi.State{KPI: &config.KPI{Status: config.Proposed}, Known: true, Limits: []kpi.Limit{warning}}},
+		{"no data", kpi.State{KPI: &config.KPI{Status: config.Proposed}, Limits: []kpi.Limit{warning}}},
+		{"too few to judge", kpi.State{KPI: &config.KPI{Status: config.Active}, Known: true, Small: true, Limits: []kpi.Limit{warning}}},
+	} {
+		if got := verdict(time.Now(), tc.state, time.UTC); got != tc.want {
+			t.Errorf("got %q, want %q", got, tc.want)
+		}
 	}
 }
 

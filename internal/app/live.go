@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/intranet-exporter/intranet_exporter/collector"
+	"github.com/intranet-exporter/intranet_exporter/config"
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
@@ -158,8 +159,13 @@ func verdict(now time.Time, s kpi.State, zone *time.Location) string {
 		return "no data"
 	case len(s.Limits) == 0:
 		return "no limits"
+	case s.KPI.Status == config.Proposed:
+		return "none: it is proposed"
 	}
 	said := "within limits"
+	if s.Small {
+		said = "too few to judge"
+	}
 	for _, l := range s.Limits { // the worst is last
 		if l.Start.IsZero() {
 			continue
