@@ -126,14 +126,16 @@ func (p *Poller) Configure(cfg *config.Config) error {
 }
 
 // prune deletes what is on disk of people on platforms that have not been configured for as long as anything
-// of a person is kept, and what was set aside that long ago. A platform that comes back earlier goes on.
+// of a person is kept, and what was set aside of any platform and is that old. A platform that comes back earlier
+// goes on. The record of KPI values has nothing of people: what was set aside of it stays.
 func (p *Poller) prune() {
 	p.mu.Lock()
 	runners := p.runners
 	p.mu.Unlock()
 	err := p.dir.Prune(time.Now().Add(-measure.Longest), func(file string) bool {
+		file, aside := strings.CutSuffix(file, storage.Aside)
 		name, suffix, _ := strings.Cut(file, ".")
-		return !slices.Contains(tally.Suffixes, "."+suffix) || slices.ContainsFunc(runners, func(r *runner) bool { return r.platform.Name == name })
+		return !slices.Contains(tally.Suffixes, "."+suffix) || !aside && slices.ContainsFunc(runners, func(r *runner) bool { return r.platform.Name == name })
 	})
 	if err != nil {
 		level.Error(p.logger).Log("msg", "Old state not deleted", "err", err)

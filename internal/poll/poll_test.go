@@ -289,17 +289,17 @@ func TestStateThatNobodyNeedsIsDeleted(t *testing.T) {
 	}
 
 	p := New(dir, []byte("key"), log.NewNopLogger(), func() {})
-	write("key", "kpi.state", "kpi.state.unusable", "gone.tally", "gone.reread", "gone.reread.unusable", "lately.tally", "lately.tally.unusable", "wiki.reread.unusable")
+	write("key", "kpi.state", "kpi.past.unusable", "gone.tally", "gone.reread", "gone.reread.unusable", "lately.tally", "lately.tally.unusable", "wiki.reread.unusable")
 	if err := p.Configure(&config.Config{Platforms: []*config.Platform{platform("wiki", &stub{})}}); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"key", "kpi.state", "lately.tally", "lately.tally.unusable", "lock"}, left()); diff != "" {
+	if diff := cmp.Diff([]string{"key", "kpi.past.unusable", "kpi.state", "lately.tally", "lately.tally.unusable", "lock"}, left()); diff != "" {
 		t.Error("at the start:", diff)
 	}
 
 	write("gone.tally", "wiki.tally.unusable")
 	p.Once(t.Context())
-	if diff := cmp.Diff([]string{"key", "kpi.state", "lately.tally", "lately.tally.unusable", "lock", "wiki.tally"}, left()); diff != "" {
+	if diff := cmp.Diff([]string{"key", "kpi.past.unusable", "kpi.state", "lately.tally", "lately.tally.unusable", "lock", "wiki.tally"}, left()); diff != "" {
 		t.Error("after a poll:", diff)
 	}
 }

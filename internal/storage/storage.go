@@ -20,10 +20,10 @@ import (
 
 const keySize = 32
 
-// What the names of files have in them besides the name of the state.
+// What the names of files have in them besides the name of the state. What is set aside ends in Aside.
 const (
-	half  = ".tmp"      // being written; after a start: by a process that was killed
-	aside = ".unusable" // set aside
+	half  = ".tmp" // being written; after a start: by a process that was killed
+	Aside = ".unusable"
 )
 
 // A Dir is a storage folder that this process holds. The nil Dir keeps nothing: reads find no file and
@@ -182,8 +182,8 @@ func (d *Dir) Remove(name string) error {
 	return nil
 }
 
-// Prune deletes the files that were last written before a time and that keep does not want. Of files that were set
-// aside none is wanted for longer. A file that is not wanted any more does not count as one that can't be written.
+// Prune deletes the files that were last written before a time and that keep does not want. A file that is not wanted
+// any more does not count as one that can't be written.
 func (d *Dir) Prune(before time.Time, keep func(name string) bool) error {
 	if d == nil {
 		return nil
@@ -198,7 +198,7 @@ func (d *Dir) Prune(before time.Time, keep func(name string) bool) error {
 	var failed []error
 	for _, e := range entries {
 		info, err := e.Info()
-		if err != nil || info.ModTime().After(before) || keep(e.Name()) && !strings.HasSuffix(e.Name(), aside) {
+		if err != nil || info.ModTime().After(before) || keep(e.Name()) {
 			continue
 		}
 		failed = append(failed, d.Remove(e.Name()))
@@ -224,8 +224,8 @@ func (d *Dir) Read(name string, read func(io.Reader) error) error {
 
 // SetAside renames a file that can't be used, so that nothing is lost, and returns its new name.
 func (d *Dir) SetAside(name string) (string, error) {
-	if err := d.rename(filepath.Join(d.path, name), filepath.Join(d.path, name+aside)); err != nil {
+	if err := d.rename(filepath.Join(d.path, name), filepath.Join(d.path, name+Aside)); err != nil {
 		return "", fmt.Errorf("set state aside: %w", err)
 	}
-	return name + aside, nil
+	return name + Aside, nil
 }

@@ -145,7 +145,7 @@ func TestPrune(t *testing.T) {
 	path := t.TempDir()
 	d := open(t, path)
 	old := time.Now().Add(-time.Hour)
-	for _, name := range []string{"wiki.tally", "wiki.tally.unusable", "gone.tally", "new.tally"} {
+	for _, name := range []string{"wiki.tally", "gone.tally", "new.tally"} {
 		if err := d.Replace(name, text(name)); err != nil {
 			t.Fatal(err)
 		}
