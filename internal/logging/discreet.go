@@ -2,8 +2,8 @@ package logging
 
 import "regexp"
 
-// quotes are the places in which net/http and the exporter toolkit repeat who asked, whom a certificate names, what a
-// platform answered, and what stands in the web configuration, with what is kept of them.
+// quotes are the places in which net/http and the exporter toolkit repeat who asked, whom a certificate names,
+// and what stands in the web configuration, with what is kept of them.
 var quotes = []struct {
 	where *regexp.Regexp
 	kept  string
@@ -11,7 +11,6 @@ var quotes = []struct {
 	{regexp.MustCompile(`(?s)^(http2?: panic serving) .*?(\ngoroutine .*)?$`), "$1 a request$2"},
 	{regexp.MustCompile(`(?s)^(http: TLS handshake error) from .*?: ((?:remote error: )?tls: [^:("\[]*[a-z0-9']|EOF|client sent [a-zA-Z ]+|could not find [a-zA-Z ]+).*$`), "$1: $2"},
 	{regexp.MustCompile(`(?s)^(http: TLS handshake error) from .*$`), "$1"},
-	{regexp.MustCompile(`(?s)^(Unsolicited response received on idle HTTP channel) .*`), "$1"},
 	{regexp.MustCompile(` from (?:client )?\S+:\d+`), ""},
 	{regexp.MustCompile(` \S+:\d+->\S+:\d+`), ""},
 	{regexp.MustCompile("(?s)(cannot unmarshal !!\\w+) `.*?` into"), "$1 into"},
