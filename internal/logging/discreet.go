@@ -15,7 +15,7 @@ var quotes = []struct {
 	{regexp.MustCompile(` \S+:\d+->\S+:\d+`), ""},
 	{regexp.MustCompile("(?s)(cannot unmarshal !!\\w+) `.*?` into"), "$1 into"},
 	{regexp.MustCompile(`(?s)(field) .*? (not found)`), "$1 $2"},
-	{regexp.MustCompile(`(?s)(key) ".*?" (already)`), "$1 $2"},
+	{regexp.MustCompile(`(?s)(key|HTTP header) ".*?" (already|can not)`), "$1 $2"},
 	{regexp.MustCompile(`(?s)(anchor) '.*?' `), "$1 "},
 	{regexp.MustCompile(`(?s)(unknown (?:TLS version|cipher|curve)|invalid ClientAuth): .*`), "$1"},
 	{regexp.MustCompile(`(?s), but (?:got:|hashedSecret started with) .*`), ""},
