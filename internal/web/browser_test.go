@@ -299,7 +299,7 @@ func TestClicks(t *testing.T) {
 		b.loaded()
 		var at string
 		if b.eval("location.href", &at); at != url+want {
-			t.Errorf("it leads to %s, want %s", at, want)
+			t.Fatalf("it leads to %s, want %s", at, want)
 		}
 	}
 	press := func(key, text string, code int) {

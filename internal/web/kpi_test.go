@@ -84,6 +84,10 @@ func TestKPIPageOfARatio(t *testing.T) {
 	if diff := cmp.Diff(want, sections(root)["What is counted"]); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
+	header := find(root, func(n *html.Node) bool { return n.Data == "header" })
+	if got := lines(header[0])[2]; got != "Reach" {
+		t.Errorf("it belongs to the objective %q", got)
+	}
 }
 
 func TestKPIPageInEveryState(t *testing.T) {
