@@ -124,22 +124,28 @@ func (v View) verdict(l kpi.Limit, k *config.KPI) verdict {
 	return is
 }
 
+// metrics says for people what the help of metrics refers to.
+var metrics = strings.NewReplacer("intranet_accounts", "the accounts that are counted", "intranet_people", "the people who are counted")
+
 // part says what a measure counts, and what it rests on.
 func (v View) part(role string, ref measure.Ref, platform string) part {
 	def, _ := measure.Lookup(ref.Measure)
-	p := part{Role: role, Name: words.What(ref), Help: strings.ReplaceAll(def.Help, "intranet_accounts", "the accounts that are counted")}
-	i := slices.IndexFunc(v.Statuses, func(s poll.Status) bool { return s.Platform.Name == platform })
-	if i < 0 {
-		return p
+	p := part{Role: role, Name: words.What(ref), Help: metrics.Replace(def.Help)}
+	of := poll.Status{Platform: v.Config.People, Snapshot: v.People}
+	if platform != config.People {
+		i := slices.IndexFunc(v.Statuses, func(s poll.Status) bool { return s.Platform.Name == platform })
+		if i < 0 {
+			return p
+		}
+		of = v.Statuses[i]
 	}
-	of := v.Statuses[i]
 	delivered := of.Platform.Description.Measures()
-	i = slices.IndexFunc(delivered, func(d collector.Delivered) bool { return d.Ref == ref })
+	i := slices.IndexFunc(delivered, func(d collector.Delivered) bool { return d.Ref == ref })
 	if i < 0 {
 		return p
 	}
 	d := delivered[i]
-	p.Basis, p.Source, p.Left = words.Bases[d.Basis], d.Source, leftOut(of, d.Basis)
+	p.Basis, p.Source, p.Left = words.Bases[d.Basis], d.Source, leftOut(of.Platform, d.Basis)
 	if d.Title != "" {
 		p.Help = d.Title
 	}
@@ -156,18 +162,20 @@ func (v View) part(role string, ref measure.Ref, platform string) part {
 }
 
 // leftOut says what a number does not count.
-func leftOut(s poll.Status, basis measure.Basis) string {
+func leftOut(p *config.Platform, basis measure.Basis) string {
 	switch {
+	case basis == measure.Joined:
+		return "" // the platforms that take part say it
 	case basis == measure.Reported:
 		return "The platform counts by itself."
-	case s.Platform.Description.Accounts == nil:
+	case p.Description.Accounts == nil:
 		return "The platform lists no accounts, so that everybody counts."
 	}
 	out := []string{"the exporter's own account", "accounts of services"}
-	if s.Platform.Exclude.Guests {
+	if p.Exclude.Guests {
 		out = append(out, "guests")
 	}
-	if len(s.Platform.Exclude.Accounts) > 0 {
+	if len(p.Exclude.Accounts) > 0 {
 		out = append(out, "accounts left out by name")
 	}
 	if basis != measure.Event { // who has left since still did what they did

@@ -12,7 +12,6 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/config"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
-	"github.com/intranet-exporter/intranet_exporter/internal/poll"
 )
 
 // sections returns what each section of a page says, by its heading.
@@ -161,7 +160,7 @@ func TestLeftOut(t *testing.T) {
 		"Not counted: the exporter's own account, accounts of services and disabled accounts.":         {&config.Platform{Description: listing}, measure.LastSeen},
 		"Not counted: the exporter's own account, accounts of services, guests and disabled accounts.": {&config.Platform{Description: listing, Exclude: config.Exclude{Guests: true}}, measure.Account},
 	} {
-		if got := leftOut(poll.Status{Platform: s.Platform}, s.basis); got != want {
+		if got := leftOut(s.Platform, s.basis); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
 	}

@@ -28,7 +28,7 @@ func peopled() View {
 		}
 	}
 	together := &config.Platform{Name: config.People, Type: "across platforms", MaxAge: 2 * day, Description: collector.Description{
-		Readings: []collector.ReadingSource{{Ref: measure.Ref{Measure: "people"}}, {Ref: week("people_active")}, {Ref: month("people_active")}, {Ref: measure.Ref{Measure: "accounts_unjoined"}}},
+		Readings: []collector.ReadingSource{{Ref: measure.Ref{Measure: "people"}, Source: "wiki: accounts, portal: accounts"}, {Ref: week("people_active")}, {Ref: month("people_active"), Source: "wiki: authors, portal: active_users"}, {Ref: measure.Ref{Measure: "accounts_unjoined"}}},
 	}}
 	value := func(ref measure.Ref, v float64) tally.Value {
 		return tally.Value{Ref: ref, Value: v, Basis: measure.Joined, AsOf: now.Add(-2 * time.Hour)}
@@ -78,8 +78,20 @@ func TestPeople(t *testing.T) {
 			t.Errorf("%s: the KPI says\n%s", name, page)
 		}
 	}
+	root, _ := show(t, all, "/kpi/reached")
+	want := []string{
+		"Numerator: people active in 28 days", "not known",
+		"Of the people who are counted, those that were active on at least one platform, in the window that ends at the data time of that platform.",
+		"people: from joined accounts,", "wiki: authors, portal: active_users",
+		"Denominator: people", "not known", "Persons with a counted account on a platform that takes part, each of them once; with a workforce, those that it has.",
+		"people: from joined accounts,", "wiki: accounts, portal: accounts",
+	}
+	if diff := cmp.Diff(want, sections(root)["What is counted"]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
 	all.People = nil
-	root, _ := show(t, all, "/")
+	root, _ = show(t, all, "/")
 	if text := text(root); strings.Contains(text, "across platforms") {
 		t.Error("there are people where none are counted")
 	}
