@@ -37,7 +37,7 @@ func (g *Gatherer) Gather() ([]*dto.MetricFamily, error) {
 
 // Build returns all metrics of the platforms, the people across them, and the KPIs at now, sorted. Measures older than
 // their platform's max_age are left out, so it has to be called again when one becomes too old. externalURL is where
-// people reach the pages.
+// people reach the exporter's pages.
 func Build(now time.Time, statuses []poll.Status, people *tally.Snapshot, kpis []kpi.State, cfg *config.Config, externalURL *url.URL) []*dto.MetricFamily {
 	b := builder{}
 	for _, s := range statuses {
@@ -56,6 +56,7 @@ func Build(now time.Time, statuses []poll.Status, people *tally.Snapshot, kpis [
 	for _, n := range cfg.Notes {
 		b.add("intranet_note_timestamp_seconds", timestamp(n.Date), n.Text)
 	}
+	b.add("intranet_exporter_info", 1, externalURL.JoinPath("/").String())
 	return b.sorted()
 }
 

@@ -77,6 +77,9 @@ var descriptions = append(measures(), []description{
 		"What success means for the organisation; always 1."},
 	{"intranet_note_timestamp_seconds", gauge, []string{"note"},
 		"When something happened, or will, that may be why a line moved: the beginning of that day."},
+
+	{"intranet_exporter_info", gauge, []string{"url"},
+		"Where people reach the exporter's pages; always 1."},
 }...)
 
 // measures describes the vocabulary.

@@ -253,6 +253,27 @@ func TestInBrowser(t *testing.T) {
 	}
 }
 
+func TestAlertsInBrowser(t *testing.T) {
+	b := browse(t)
+	for name, width := range map[string]int{"wide": 1280, "phone": 360} {
+		b.open(serve(t, ordinary())+"/alerts#intranetkpireviewdue", width, 800, "light")
+		b.picture("alerts-" + name)
+		var seen int
+		if b.eval("document.documentElement.scrollWidth", &seen); seen > width {
+			t.Errorf("%s is %d pixels wide, and has to be moved sideways", name, seen)
+		}
+		var at string
+		if b.eval(`document.querySelector(":target").textContent`, &at); at != "IntranetKPIReviewDue" {
+			t.Errorf("the link leads to %q", at)
+		}
+		for _, e := range b.events {
+			if e.Method == "Log.entryAdded" && !bytes.Contains(e.Params, []byte("/favicon.ico")) {
+				t.Errorf("%s: the browser complains: %s", name, e.Params)
+			}
+		}
+	}
+}
+
 func TestOnPaper(t *testing.T) {
 	b := browse(t)
 	url := serve(t, ordinary())

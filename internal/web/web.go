@@ -46,6 +46,7 @@ func NewHandler(o Options) *Handler {
 	}))
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { serveScorecard(w, o.View()) })
 	mux.HandleFunc("GET /kpi/{name}", func(w http.ResponseWriter, r *http.Request) { serveKPI(w, o.View(), r.PathValue("name")) })
+	mux.HandleFunc("GET /alerts", serveAlerts)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) {
 		say(w, http.StatusOK, "intranet_exporter is healthy.")
 	})

@@ -76,6 +76,8 @@ func TestPaths(t *testing.T) {
 			"The config file was not reloaded, the one before stays in force:\nintranet.yml:7: kpis[0].owner: is missing; name a role\n"},
 		{"scorecard", nil, "GET", "/", 200, "", ""},
 		{"scorecard post", nil, "POST", "/", 405, "GET, HEAD", ""},
+		{"alerts", nil, "GET", "/alerts", 200, "", ""},
+		{"alerts post", nil, "POST", "/alerts", 405, "GET, HEAD", ""},
 		{"metrics", nil, "GET", "/metrics", 200, "", ""},
 		{"metrics post", nil, "POST", "/metrics", 405, "GET, HEAD", ""},
 		{"nothing", nil, "GET", "/<b>x</b>", 404, "", "404 page not found\n"},
@@ -93,7 +95,7 @@ func TestPaths(t *testing.T) {
 			if got := body(t, r); test.text != "" && got != test.text {
 				t.Errorf("said %q, want %q", got, test.text)
 			}
-			if got := r.Header.Get("Content-Type"); test.path != "/" && !strings.HasPrefix(got, "text/plain") {
+			if got := r.Header.Get("Content-Type"); test.path != "/" && test.path != "/alerts" && !strings.HasPrefix(got, "text/plain") {
 				t.Errorf("Content-Type is %q", got)
 			}
 			for key, want := range map[string]string{
