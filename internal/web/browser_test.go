@@ -276,15 +276,19 @@ func TestAlertsInBrowser(t *testing.T) {
 
 func TestOnPaper(t *testing.T) {
 	b := browse(t)
-	url := serve(t, ordinary())
+	v := ordinary()
+	v.People, v.Config.People = peopled().People, peopled().Config.People
+	url := serve(t, v)
 	for name, path := range map[string]string{"scorecard": "/", "kpi": "/kpi/pages_created_weekly"} {
 		b.call("Emulation.setEmulatedMedia", map[string]any{"media": ""}, nil)
 		b.open(url+path, 1280, 800, "dark") // paper is white, whatever the screen
 		var paper struct{ Data []byte }
-		b.call("Page.printToPDF", map[string]any{"paperWidth": 8.27, "paperHeight": 11.69, "preferCSSPageSize": true}, &paper)
-		b.keep(name+".pdf", paper.Data)
-		if n := len(regexp.MustCompile(`/Type\s*/Page\b`).FindAll(paper.Data, -1)); n != 1 {
-			t.Errorf("the page %s takes %d sheets of paper", name, n)
+		for size, inches := range map[string][2]float64{"A4": {8.27, 11.69}, "Letter": {8.5, 11}} {
+			b.call("Page.printToPDF", map[string]any{"paperWidth": inches[0], "paperHeight": inches[1], "preferCSSPageSize": true}, &paper)
+			b.keep(name+"-"+size+".pdf", paper.Data)
+			if n := len(regexp.MustCompile(`/Type\s*/Page\b`).FindAll(paper.Data, -1)); n != 1 {
+				t.Errorf("the page %s takes %d sheets of %s", name, n, size)
+			}
 		}
 		b.call("Emulation.setEmulatedMedia", map[string]any{"media": "print", "features": []map[string]string{{"name": schemes, "value": "dark"}}}, nil)
 		b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": 710, "height": 1040, "deviceScaleFactor": 2, "mobile": false}, nil)
