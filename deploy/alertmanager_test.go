@@ -41,6 +41,8 @@ func TestAlertmanagerFile(t *testing.T) {
 		{"alertname=IntranetKPIThresholdCrossed class=kpi severity=warning kpi_owner=editor", "owner"},
 		{"alertname=IntranetKPIThresholdCrossed class=kpi severity=critical kpi_owner=editor", "owner"},
 		{"alertname=IntranetKPIThresholdCrossed class=kpi severity=critical kpi_owner=communications", "communications"},
+		{"alertname=IntranetKPIThresholdCrossed class=kpi severity=warning kpi_owner=redactie", "owner in Dutch"},
+		{"alertname=IntranetKPIReviewDue class=kpi severity=info kpi_owner=redactie", "review in Dutch"},
 		{"alertname=IntranetKPIReviewDue class=kpi severity=info kpi_owner=editor", "review"},
 		{"alertname=IntranetKPIReviewDue class=kpi severity=info kpi_owner=communications", "review"},
 	} {
@@ -194,6 +196,80 @@ As it is now:   https://kpi.example.org/?a=1&b=2#pages_weekly`)
 		}
 	})
 
+	t.Run("in Dutch", func(t *testing.T) {
+		dutch := crossed.with("kpi_owner", "redactie")
+		dutch.Annotations["owner"] = "redactie"
+		am.post(t, dutch)
+		m := mails.next(t)
+		equal(t, "recipients", m.to, "<redactie@example.org>")
+		equal(t, "subject", m.subject, "Pages created per week is onder de kritieke grens")
+		equal(t, "text", m.text, `Pages created per week is onder de kritieke grens
+
+Wat te doen, zoals afgesproken:
+The sponsor puts it on the agenda.
+
+De waarde is 8 pages. De kritieke grens is 10 pages; de waarde ligt eronder sinds 2027-01-06.
+
+Binnen:       7d
+Eigenaar:     redactie
+KPI:          Pages created per week
+Doel:         Knowledge sharing
+Waarde:       8 pages
+Grens:        10 pages
+Streefwaarde: 40 pages
+Sinds:        2027-01-06
+Zoals het nu is:   https://kpi.example.org/?a=1&b=2#pages_weekly
+Wat het betekent:  https://docs.example.org/alerts.md#intranetkpithresholdcrossed`)
+		contains(t, m.html,
+			`<html lang="nl">`,
+			"<h2>Pages created per week is onder de kritieke grens</h2>",
+			"<strong>Wat te doen, zoals afgesproken:</strong>\nThe sponsor puts it on the agenda.</p>",
+			"<th>Streefwaarde</th><td>40 pages</td>",
+			`<a href="https://kpi.example.org/?a=1&amp;b=2#pages_weekly">Zoals het nu is</a>`,
+		)
+		am.post(t, dutch.ended())
+		equal(t, "subject", mails.next(t).subject, "Voorbij: Pages created per week is onder de kritieke grens")
+
+		for condition, want := range map[string][2]string{
+			"above": {"is boven de waarschuwingsgrens", "De waarschuwingsgrens is onbekend; de waarde ligt erboven sinds een onbekende datum."},
+			"drop":  {"is gedaald tot onder de waarschuwingsgrens", "De waarschuwingsgrens voor een daling is vandaag onbekend; de waarde ligt eronder sinds een onbekende datum."},
+			"rise":  {"is gestegen tot boven de waarschuwingsgrens", "De waarschuwingsgrens voor een stijging is vandaag onbekend; de waarde ligt erboven sinds een onbekende datum."},
+		} {
+			a := dutch.with("condition", condition).with("severity", "warning").with("kpi", condition).with("objective", condition) // no critical one mutes it
+			for _, name := range []string{"value", "threshold", "since"} {
+				a.Annotations[name] = "unknown"
+			}
+			am.post(t, a)
+			m := mails.next(t)
+			equal(t, "subject", m.subject, "Pages created per week "+want[0])
+			contains(t, m.text, "\nDe waarde is onbekend. "+want[1]+"\n", "Waarde:       onbekend\n", "Grens:        onbekend\n", "Sinds:        onbekend\n")
+		}
+
+		am.post(t, alert{
+			Labels:      map[string]string{"alertname": "IntranetKPIReviewDue", "class": "kpi", "severity": "info", "job": "intranet", "kpi": "pages_weekly", "kpi_owner": "redactie"},
+			Annotations: map[string]string{"title": "Pages", "since": "2027-01-06", "action": "Decide."},
+		})
+		m = mails.next(t)
+		equal(t, "subject", m.subject, "Pages: tijd om deze KPI te herzien")
+		contains(t, m.text, "Besluit of de KPI blijft", "De herziening stond gepland voor 2027-01-06.")
+	})
+
+	t.Run("hostile text in Dutch", func(t *testing.T) {
+		a := crossed.with("kpi_owner", "redactie").with("objective", "hostile")
+		for name := range a.Annotations {
+			a.Annotations[name] = hostile
+		}
+		am.post(t, a)
+		m := mails.next(t)
+		equal(t, "subject", m.subject, strings.ReplaceAll(hostile, "\n", " ")+" is onder de kritieke grens")
+		equal(t, "HTML", strings.Count(m.html, hostileHTML), 12) // eight rows, what to do, and three in a sentence
+		for _, raw := range []string{"<script", "<b>", "<@here"} {
+			if strings.Contains(m.html, raw) {
+				t.Errorf("the HTML has %q unescaped:\n%s", raw, m.html)
+			}
+		}
+	})
+
 	t.Run("a link that is code", func(t *testing.T) {
 		a := crossed.with("objective", "code")
 		a.Annotations["dashboard_url"] = "javascript:alert(1)"
@@ -266,7 +342,7 @@ type alertmanager struct{ url string }
 // startAlertmanager runs the shipped configuration, with other addresses and without waiting.
 func startAlertmanager(t *testing.T, smtp, webhook string) alertmanager {
 	program := need.Program(t, "prometheus-alertmanager")
-	templates, err := filepath.Abs("alertmanager/intranet.tmpl")
+	templates, err := filepath.Abs("alertmanager")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,10 +350,11 @@ func startAlertmanager(t *testing.T, smtp, webhook string) alertmanager {
 	for _, change := range [][2]string{
 		{"smtp_smarthost: smtp.example.org:587", "smtp_smarthost: " + smtp + "\n  smtp_require_tls: false"},
 		{"  smtp_auth_username: kpi@example.org\n  smtp_auth_password_file: /etc/alertmanager/smtp.pass\n", ""},
-		{"- intranet.tmpl", "- " + templates},
+		{"- intranet.", "- " + templates + "/intranet."},
 		{"group_wait: 1m", "group_wait: 200ms"},
 		{"group_interval: 10m", "group_interval: 100ms"},
 		{"active_time_intervals: [working hours]", ""},
+		{"mute_time_intervals: [holidays]", ""},
 		{"https://hooks.example.org/intranet", webhook},
 	} {
 		if !strings.Contains(config, change[0]) {
