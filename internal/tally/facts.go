@@ -450,7 +450,7 @@ func (f *facts) people(kinds []measure.Kind, end time.Time, hasListing bool) []i
 		for _, column := range columns {
 			last = max(last, column[i])
 		}
-		if last < edges[len(edges)-1] || !f.isCounted(i, hasListing) {
+		if last == 0 || last < edges[len(edges)-1] || !f.isCounted(i, hasListing) {
 			continue
 		}
 		for w, edge := range edges {

@@ -295,3 +295,11 @@ func TestNothingIsShownHalfWayWhereNothingWasShown(t *testing.T) {
 	b.reopen()
 	b.want("")
 }
+
+func TestAClockAtTheBeginningOfTime(t *testing.T) {
+	b := newBench(t, nil)
+	b.clock = time.Unix(0, 0).Add(10 * day)
+	b.accounts = []collector.Account{person("ann")}
+	b.mustPoll(0)
+	b.want("logged_in_users over 1d 0\nlogged_in_users over 7d 0\nlogged_in_users over 28d 0", "logged_in_users")
+}

@@ -32,7 +32,7 @@ type Members struct {
 	AsOf      map[measure.Ref]time.Time // of the measures that Accounts speak of, until when they are complete
 }
 
-// join returns who can be joined, in step with the values of s. While polls are on the way to their T that stays as it
+// join returns who can be joined, in step with the values of s, and keeps it for the next time. While polls are on the way to their T that stays as it
 // was shown before; after a restart on that way it is not known.
 func (t *Tally) join(s *Snapshot) *Members {
 	f, part := t.live, t.platform.Part
@@ -98,7 +98,7 @@ func (d doings) of(i int) (m Member) {
 		last = max(last, column[i])
 	}
 	for w, since := range d.since {
-		if last >= since {
+		if last != 0 && last >= since {
 			m |= 1 << (d.bit + w)
 		}
 	}
