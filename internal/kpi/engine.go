@@ -95,8 +95,9 @@ func update(r *record, now time.Time, k *config.KPI, src Source) (State, bool) {
 	if b, ok := r.earlier(r.end(), earlier); ok {
 		s.Earlier = &b.Value
 	}
-	s.History = r.points(now.Add(-history).Unix())
-	s.Limits = limits(r, k, src.MaxAge)
+	since := now.Add(-history).Unix()
+	s.History = r.points(since)
+	s.Limits = limits(r, k, src.MaxAge, since)
 	return s, changed
 }
 
@@ -146,8 +147,8 @@ func read(now time.Time, k *config.KPI, src Source) (s State, at time.Time) {
 }
 
 // limits judges every limit of a KPI by its record alone, so that verdicts stay while the value is away,
-// and a restart finds them again.
-func limits(r *record, k *config.KPI, maxAge time.Duration) []Limit {
+// and a restart finds them again. Breaches that ended before since are left out.
+func limits(r *record, k *config.KPI, maxAge time.Duration, since int64) []Limit {
 	if k.Status == config.Context {
 		return nil
 	}
@@ -184,12 +185,19 @@ func limits(r *record, k *config.KPI, maxAge time.Duration) []Limit {
 			at, known := limit(r.end())
 			l := Limit{Severity: t.severity, Condition: c.condition, At: at, WarmingUp: !known, Threshold: t.Threshold}
 			if k.Status != config.Proposed {
-				start, last := r.run(func(at int64, values span) (bool, bool) {
+				runs, lasts := r.runs(func(at int64, values span) (bool, bool) {
 					limit, known := limit(at)
 					return c.crossed(values, limit+c.sign*rounding*math.Abs(limit)), known
-				}, gap)
-				l.Start = utc(start)
-				l.Breached = start != 0 && last-start >= seconds(t.Sustain)
+				}, gap, since)
+				for i, run := range runs {
+					long := run.last-run.start >= seconds(t.Sustain)
+					switch {
+					case i == 0 && lasts:
+						l.Start, l.Breached = utc(run.start), long
+					case long:
+						l.Past = append(l.Past, Breach{utc(run.start), utc(run.last)})
+					}
+				}
 			}
 			all = append(all, l)
 		}

@@ -348,6 +348,38 @@ func TestWarmUp(t *testing.T) {
 
 // The value is wrong, away, and wrong again a day before the sustain of three days is over, counted from
 // the first. It is absent from 48 hours after the last value before.
+// Breaches that are over count by the limit as it is today: those that lasted, in the last 90 days, newest first.
+func TestPast(t *testing.T) {
+	e := open(t, nil, weekly(below(10, 3*day)))
+	at := func(days int) time.Time { return t0.Add(time.Duration(days) * day) }
+	bad := func(day int) bool {
+		return day < 5 || 20 <= day && day < 24 || 40 <= day && day < 42 || 50 <= day && day < 54 || 54 < day && day < 59 || day >= 100
+	}
+	var l Limit
+	for d := range 103 {
+		v := 12.0
+		if bad(d) {
+			v = 7
+		}
+		l = see(e, at(d), v)
+	}
+	wantLimit(t, "now", l, at(100), false)
+	want := []Breach{{at(55), at(58)}, {at(50), at(53)}, {at(20), at(23)}}
+	if diff := cmp.Diff(want, l.Past); diff != "" {
+		t.Error(diff)
+	}
+	if l = see(e, at(103), 7); !l.Breached || len(l.Past) != 3 {
+		t.Errorf("breached %t, past %v", l.Breached, l.Past)
+	}
+	if l = see(e, at(104), 12); len(l.Past) != 4 || l.Past[0] != (Breach{at(100), at(103)}) {
+		t.Errorf("past %v", l.Past)
+	}
+	e.Configure([]*config.KPI{weekly(below(5, 3*day))})
+	if l = see(e, at(105), 12); len(l.Past) != 0 {
+		t.Errorf("another limit, past %v", l.Past)
+	}
+}
+
 func TestGap(t *testing.T) {
 	for _, tt := range []struct {
 		name     string

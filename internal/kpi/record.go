@@ -138,34 +138,43 @@ func (r *record) points(from int64) []Point {
 // there is nothing to compare them with.
 type judge func(at int64, values span) (wrong, known bool)
 
-// run finds the run of wrong values that lasts: the first data time since which every value that can be
-// judged is wrong, and the last one that was judged. Both are zero if there is none. Two neighbours further
-// apart than gap, which is at least an hour, do not belong together; nor does the last that was judged with
-// the end of the record.
-func (r *record) run(judge judge, gap int64) (start, last int64) {
-	next := r.end()
-	for i := len(r.Buckets) - 1; i >= 0; i-- {
+// A stretch of time lies between two data times.
+type stretch struct{ start, last int64 }
+
+// runs finds the runs of wrong values that end at since or later, the newest first: from the first data time since
+// which every value that can be judged is wrong, to the last one that was judged. The first of them lasts if no right
+// value came after it. Two neighbours further apart than gap, which is at least an hour, do not belong together; nor
+// does the last that was judged with the end of the record.
+func (r *record) runs(judge judge, gap, since int64) (runs []stretch, lasts bool) {
+	// A run is looked at until it begins. Before the first one, what is looked at is whether it lasts.
+	next, within, newest := r.end(), false, true
+	for i := len(r.Buckets) - 1; i >= 0 && (within || newest || r.Buckets[i].To >= since); i-- {
 		b := &r.Buckets[i]
 		if next-b.To > gap {
-			break
+			within, newest = false, false
 		}
 		wrong, known := judge(b.To, b.Last)
 		if !known {
 			continue
 		}
 		if !wrong {
-			break
+			within, newest = false, false
+			continue
 		}
-		if last == 0 {
-			last = b.To
+		if !within {
+			runs = append(runs, stretch{last: b.To})
+			lasts = lasts || newest
+			within, newest = true, false
 		}
-		start = b.To
-		if all, _ := judge(b.To, b.All); !all || b.Gap > gap {
-			break
+		run := &runs[len(runs)-1]
+		run.start, next = b.To, b.To
+		if all, _ := judge(b.To, b.All); all && b.Gap <= gap {
+			run.start, next = b.From, b.From
+		} else {
+			within = false
 		}
-		start, next = b.From, b.From
 	}
-	return start, last
+	return runs, lasts
 }
 
 func seconds(d time.Duration) int64 { return int64(d / time.Second) }

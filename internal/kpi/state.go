@@ -41,4 +41,12 @@ type Limit struct {
 	Threshold *config.Threshold
 	Breached  bool      // the verdict, after sustain; kept while the value is not known
 	Start     time.Time // since when the value is on the wrong side, zero = it is not
+	Past      []Breach  // what ended in the last 90 days, newest first
+}
+
+// A Breach is a time that is over, in which the value was on the wrong side of the limit as it is today, for as long
+// as agreed.
+type Breach struct {
+	Start time.Time
+	End   time.Time // of the last value on the wrong side
 }

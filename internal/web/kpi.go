@@ -40,7 +40,9 @@ type (
 		Limit string
 		State string
 		Since *moment
+		Past  []past // breaches that are over, the newest first
 	}
+	past struct{ From, To moment }
 	part struct {
 		Role    string
 		Name    string
@@ -111,6 +113,9 @@ var better = map[config.Direction]string{
 // verdict says how the value stands to a limit.
 func (v View) verdict(l kpi.Limit, k *config.KPI) verdict {
 	is := verdict{Limit: describe(l, k.Unit), Since: v.known(l.Start)}
+	for _, b := range l.Past {
+		is.Past = append(is.Past, past{v.moment(b.Start), v.moment(b.End)})
+	}
 	switch {
 	case k.Status == config.Proposed:
 		is.State = "no verdict while the KPI is proposed"

@@ -11,6 +11,7 @@ import (
 
 	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/config"
+	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 )
 
@@ -176,5 +177,9 @@ func TestVerdict(t *testing.T) {
 	s.Start = time.Time{}
 	if got := v.verdict(s, v.KPIs[0].KPI); got.State != "not crossed" || got.Since != nil {
 		t.Errorf("a limit that is not crossed is %q since %v", got.State, got.Since)
+	}
+	s.Past = []kpi.Breach{{Start: now.Add(-20 * day), End: now.Add(-time.Hour)}}
+	if got := v.verdict(s, v.KPIs[0].KPI); len(got.Past) != 1 || got.Past[0].From.Text != "3 November 2026" || got.Past[0].To.Text != "today, 15:10" {
+		t.Errorf("a breach that is over was %v", got.Past)
 	}
 }
