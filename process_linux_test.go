@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -34,7 +32,7 @@ type exporter struct {
 
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
-	log  *output
+	log  *syncBuffer
 	url  string
 
 	shown map[string]state // what was shown of each platform, at least
@@ -74,7 +72,7 @@ var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 // start starts the exporter, and waits until it is ready.
 func (e *exporter) start(t *testing.T) {
 	t.Helper()
-	e.log, e.done = &output{}, make(chan struct{})
+	e.log, e.done = &syncBuffer{}, make(chan struct{})
 	e.cmd = e.command("--config.file="+filepath.Join(e.dir, "intranet.yml"), "--storage.path="+e.data, "--web.listen-address="+anyPort, "--web.enable-lifecycle", "--log.level=debug")
 	e.cmd.Stdout, e.cmd.Stderr = e.log, e.log
 	if err := e.cmd.Start(); err != nil {
@@ -298,22 +296,4 @@ func (e *exporter) caughtUp(t *testing.T, accounts bool) {
 		return nil
 	})
 	e.check(t)
-}
-
-// An output is what a process writes.
-type output struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.b.String()
 }
