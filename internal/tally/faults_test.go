@@ -186,7 +186,10 @@ func TestNothingIsCoveredBeforeItWasRead(t *testing.T) {
 	}
 }
 
-func TestARecountIsOnDiskBeforeItsReason(t *testing.T) {
+// newRecount returns a bench on which two people have signed in and were counted, and one of them is excluded now: once
+// it is opened again, a poll counts anew.
+func newRecount(t *testing.T) *bench {
+	t.Helper()
 	b := newBench(t, nil)
 	b.accounts = []collector.Account{person("ann"), person("test-1")}
 	for _, a := range b.accounts {
@@ -194,6 +197,11 @@ func TestARecountIsOnDiskBeforeItsReason(t *testing.T) {
 	}
 	b.mustPoll(0)
 	b.platform.Exclude.Accounts = []*regexp.Regexp{regexp.MustCompile("^test-")}
+	return b
+}
+
+func TestARecountIsOnDiskBeforeItsReason(t *testing.T) {
+	b := newRecount(t)
 	b.reopen()
 	blocked := filepath.Join(b.path, "portal"+freshFile)
 	if err := os.Mkdir(blocked, 0o700); err != nil { // a file can't take its place
@@ -213,13 +221,7 @@ func TestARecountIsOnDiskBeforeItsReason(t *testing.T) {
 }
 
 func TestARereadStaysOnDiskUntilItsPlaceIsTaken(t *testing.T) {
-	b := newBench(t, nil)
-	b.accounts = []collector.Account{person("ann"), person("test-1")}
-	for _, a := range b.accounts {
-		b.add(measure.Login, a.ID, start.Add(-2*day))
-	}
-	b.mustPoll(0)
-	b.platform.Exclude.Accounts = []*regexp.Regexp{regexp.MustCompile("^test-")}
+	b := newRecount(t)
 	b.reopen()
 	b.eventsErr = errors.New("slow")
 	_ = b.poll(time.Hour)
@@ -240,13 +242,7 @@ func TestARereadStaysOnDiskUntilItsPlaceIsTaken(t *testing.T) {
 }
 
 func TestARecountOutlivesAnotherSource(t *testing.T) {
-	b := newBench(t, nil)
-	b.accounts = []collector.Account{person("ann"), person("test-1")}
-	for _, a := range b.accounts {
-		b.add(measure.Login, a.ID, start.Add(-2*day))
-	}
-	b.mustPoll(0)
-	b.platform.Exclude.Accounts = []*regexp.Regexp{regexp.MustCompile("^test-")}
+	b := newRecount(t)
 	b.eventsErr = errors.New("slow")
 	for _, definition := range []string{"one", "two", "one"} {
 		b.description.Definition = definition
