@@ -4,8 +4,11 @@ package collector
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
@@ -40,6 +43,10 @@ type KeyError struct {
 
 func (e *KeyError) Error() string { return fmt.Sprintf("%s: %s", e.Key, e.Err) }
 func (e *KeyError) Unwrap() error { return e.Err }
+
+func keyErrorf(key, format string, args ...any) error {
+	return &KeyError{Key: key, Err: fmt.Errorf(format, args...)}
+}
 
 // A Collector reads one platform and knows its API, and nothing about disk, logs, windows, exclusions or
 // Prometheus. Methods are called one at a time. A nil error means that the platform told everything that
@@ -242,4 +249,25 @@ func (d Description) counted(m measure.Measure) (measure.Basis, string) {
 		}
 	}
 	return "", ""
+}
+
+// listed writes names for a message.
+func listed[S ~string](names []S) string {
+	var b strings.Builder
+	for i, name := range names {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(string(name))
+	}
+	if b.Len() == 0 {
+		return "none"
+	}
+	return b.String()
+}
+
+// digest stands for texts of the config file in the state on disk: a query or an address may name people.
+func digest(texts ...string) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q", texts))
+	return hex.EncodeToString(sum[:])
 }

@@ -3,9 +3,7 @@ package collector
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -125,16 +123,16 @@ func newSQL(decode func(any) error, o Options) (Collector, error) {
 func (cfg sqlConfig) check() error {
 	var problems []error
 	if _, ok := sqlDrivers[cfg.Driver]; !ok {
-		problems = append(problems, sqlKeyError("driver", "is not a driver (drivers: %s)", listed(slices.Sorted(maps.Keys(sqlDrivers)))))
+		problems = append(problems, keyErrorf("driver", "is not a driver (drivers: %s)", listed(slices.Sorted(maps.Keys(sqlDrivers)))))
 	}
 	if cfg.DSNFile == "" {
-		problems = append(problems, sqlKeyError("dsn_file", "is missing; write the name of the file that holds the connection string"))
+		problems = append(problems, keyErrorf("dsn_file", "is missing; write the name of the file that holds the connection string"))
 	}
 	if cfg.StatementTimeout == 0 {
-		problems = append(problems, sqlKeyError("statement_timeout", "must be longer than 0"))
+		problems = append(problems, keyErrorf("statement_timeout", "must be longer than 0"))
 	}
 	if cfg.Accounts == "" && len(cfg.Events) == 0 && len(cfg.Readings) == 0 {
-		problems = append(problems, sqlKeyError("events", "there is no query; write at least one under accounts, events or readings"))
+		problems = append(problems, keyErrorf("events", "there is no query; write at least one under accounts, events or readings"))
 	}
 	return errors.Join(problems...)
 }
@@ -145,13 +143,7 @@ func (cfg sqlConfig) definition() string {
 	for _, kind := range slices.Sorted(maps.Keys(cfg.Events)) {
 		parts = append(parts, string(kind), cfg.Events[kind])
 	}
-	return sqlDigest(parts...)
-}
-
-// sqlDigest stands for texts of the config file in the state on disk: a query may name people.
-func sqlDigest(texts ...string) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q", texts))
-	return hex.EncodeToString(sum[:])
+	return digest(parts...)
 }
 
 func (c *sqlCollector) addZone(cfg sqlConfig) (err error) {
@@ -159,14 +151,14 @@ func (c *sqlCollector) addZone(cfg sqlConfig) (err error) {
 	case cfg.TimeZone == "":
 		return nil
 	case !c.driver.zoned:
-		return sqlKeyError("time_zone", "is not for driver %s; say in the query AT TIME ZONE", cfg.Driver)
+		return keyErrorf("time_zone", "is not for driver %s; say in the query AT TIME ZONE", cfg.Driver)
 	case cfg.TimeZone == "Local":
 		err = errors.New("depends on the machine")
 	default:
 		c.zone, err = time.LoadLocation(cfg.TimeZone)
 	}
 	if err != nil {
-		return sqlKeyError("time_zone", "is not a time zone; write a name such as Europe/Amsterdam or UTC")
+		return keyErrorf("time_zone", "is not a time zone; write a name such as Europe/Amsterdam or UTC")
 	}
 	return nil
 }
@@ -182,7 +174,7 @@ func (c *sqlCollector) addAccounts(cfg sqlConfig, wanted []string) error {
 	var problems []error
 	for i, field := range wanted {
 		if !slices.Contains(fields, field) {
-			problems = append(problems, sqlKeyError(fmt.Sprintf("profile.fields[%d]", i), "the query under accounts gives no such column (its fields: %s)", listed(fields)))
+			problems = append(problems, keyErrorf(fmt.Sprintf("profile.fields[%d]", i), "the query under accounts gives no such column (its fields: %s)", listed(fields)))
 		}
 	}
 	if cfg.Accounts == "" {
@@ -227,7 +219,7 @@ func (c *sqlCollector) addEvents(cfg sqlConfig) error {
 	var problems []error
 	for _, kind := range slices.Sorted(maps.Keys(cfg.Events)) {
 		if !slices.Contains(measure.EventKinds, kind) {
-			problems = append(problems, sqlKeyError("events", "has an unknown kind of event (known kinds: %s)", listed(measure.EventKinds)))
+			problems = append(problems, keyErrorf("events", "has an unknown kind of event (known kinds: %s)", listed(measure.EventKinds)))
 		}
 	}
 	for _, kind := range measure.EventKinds {
@@ -259,12 +251,12 @@ func (c *sqlCollector) addReadings(cfg sqlConfig) error {
 			continue
 		}
 		if source, ok := counted[ref]; ok {
-			problems = append(problems, sqlKeyError(key+".measure", "%s is told by %s already; remove one of the two", ref, source))
+			problems = append(problems, keyErrorf(key+".measure", "%s is told by %s already; remove one of the two", ref, source))
 		}
 		counted[ref] = key
 		q := sqlQuery{strings.ReplaceAll("readings."+ref.String(), " over ", "."), r.Query}
 		c.readings = append(c.readings, sqlReading{sqlQuery: q, ref: ref, unit: unit, full: r.Full})
-		c.description.Readings = append(c.description.Readings, ReadingSource{Ref: ref, Source: q.name, Title: r.Title, Unit: unit, Definition: sqlDigest(r.Query)})
+		c.description.Readings = append(c.description.Readings, ReadingSource{Ref: ref, Source: q.name, Title: r.Title, Unit: unit, Definition: digest(r.Query)})
 		c.add(q, false, ref.String())
 	}
 	return errors.Join(problems...)
@@ -281,23 +273,23 @@ func (r sqlReadingConfig) measure(key string) (ref measure.Ref, unit measure.Uni
 	custom := r.Measure == measure.Custom
 	switch {
 	case !known:
-		return ref, "", sqlKeyError(key+".measure", "unknown measure (known measures: %s)", measure.Names())
+		return ref, "", keyErrorf(key+".measure", "unknown measure (known measures: %s)", measure.Names())
 	case m.Counting == measure.Across:
-		return ref, "", sqlKeyError(key+".measure", "%s is counted over all platforms together, by the exporter", m.Name)
+		return ref, "", keyErrorf(key+".measure", "%s is counted over all platforms together, by the exporter", m.Name)
 	case m.Label != "" && !custom:
-		return ref, "", sqlKeyError(key+".measure", "%s has one number per %s, and a reading is one number", m.Name, m.Label)
+		return ref, "", keyErrorf(key+".measure", "%s has one number per %s, and a reading is one number", m.Name, m.Label)
 	case custom && !sqlName.MatchString(r.Name):
-		return ref, "", sqlKeyError(key+".name", "a custom measure needs a name of small letters, digits and _, such as survey_score")
+		return ref, "", keyErrorf(key+".name", "a custom measure needs a name of small letters, digits and _, such as survey_score")
 	case custom && (r.Title == "" || r.Unit == ""):
-		return ref, "", sqlKeyError(key, "a custom measure needs a title and a unit")
+		return ref, "", keyErrorf(key, "a custom measure needs a title and a unit")
 	case !custom && (r.Name != "" || r.Title != "" || r.Unit != ""):
-		return ref, "", sqlKeyError(key, "name, title and unit are for measure: custom; %s has its own", m.Name)
+		return ref, "", keyErrorf(key, "name, title and unit are for measure: custom; %s has its own", m.Name)
 	case custom && r.Window != "":
-		return ref, "", sqlKeyError(key+".window", "a custom measure has no window; say it in the name, such as calls_7d")
+		return ref, "", keyErrorf(key+".window", "a custom measure has no window; say it in the name, such as calls_7d")
 	case !m.Windowed && r.Window != "":
-		return ref, "", sqlKeyError(key+".window", "%s is of one moment; leave window out", m.Name)
+		return ref, "", keyErrorf(key+".window", "%s is of one moment; leave window out", m.Name)
 	case m.Windowed && r.Window == "":
-		return ref, "", sqlKeyError(key+".window", "is missing; write over how many days the query counts, such as 7d")
+		return ref, "", keyErrorf(key+".window", "is missing; write over how many days the query counts, such as 7d")
 	}
 	ref, unit = measure.Ref{Measure: m.Name, Label: r.Name}, m.Unit
 	if custom {
@@ -766,22 +758,4 @@ func sqlColumnNames(columns []sqlColumn) string {
 		names = append(names, c.name)
 	}
 	return listed(names)
-}
-
-func listed[S ~string](names []S) string {
-	var b strings.Builder
-	for i, name := range names {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(string(name))
-	}
-	if b.Len() == 0 {
-		return "none"
-	}
-	return b.String()
-}
-
-func sqlKeyError(key, format string, args ...any) error {
-	return &KeyError{Key: key, Err: fmt.Errorf(format, args...)}
 }

@@ -124,19 +124,19 @@ func (d sqlDriver) checkQuery(key, query string, bounds bool) error {
 	}
 	switch {
 	case len(tokens) == 0:
-		return sqlKeyError(key, "is missing; write a query")
+		return keyErrorf(key, "is missing; write a query")
 	case tokens[0] != "select" && tokens[0] != "with":
-		return sqlKeyError(key, "must begin with SELECT or WITH")
+		return keyErrorf(key, "must begin with SELECT or WITH")
 	case slices.Contains(tokens, ";"):
-		return sqlKeyError(key, "must be one statement")
+		return keyErrorf(key, "must be one statement")
 	}
 	for _, t := range tokens {
 		if sqlParameter.MatchString(t) && (!bounds || t != "$1" && t != "$2") {
-			return sqlKeyError(key, "there is no %s; only queries under events get bounds, and they are $1 and $2", t)
+			return keyErrorf(key, "there is no %s; only queries under events get bounds, and they are $1 and $2", t)
 		}
 	}
 	if bounds && (!slices.Contains(tokens, "$1") || !slices.Contains(tokens, "$2")) {
-		return sqlKeyError(key, "must say at >= $1 AND at < $2, so that it returns what is asked for")
+		return keyErrorf(key, "must say at >= $1 AND at < $2, so that it returns what is asked for")
 	}
 	return nil
 }
