@@ -127,7 +127,8 @@ func tokenise(ctx context.Context, args []string) error {
 		return err
 	}
 	for i := range n {
-		err := client.Get(ctx, "api.php", url.Values{"again": {strconv.Itoa(i)}}, func(dec *jsontext.Decoder) error {
+		r := fetch.Request{Path: "api.php", Query: url.Values{"again": {strconv.Itoa(i)}}}
+		err := client.Do(ctx, r, fetch.JSON(func(dec *jsontext.Decoder) error {
 			for {
 				if _, err := dec.ReadToken(); err != nil {
 					return err
@@ -136,7 +137,7 @@ func tokenise(ctx context.Context, args []string) error {
 					return nil
 				}
 			}
-		})
+		}))
 		if err != nil {
 			return err
 		}

@@ -78,19 +78,19 @@ func newMediawiki(decode func(any) error, o Options) (Collector, error) {
 	}
 	for i, f := range m.profile {
 		if !slices.Contains(mediawikiFields, f) {
-			return nil, &KeyError{fmt.Sprintf("profile.fields[%d]", i), fmt.Errorf("is no profile field of MediaWiki; there are %s", strings.Join(mediawikiFields, " and "))}
+			return nil, keyErrorf(fmt.Sprintf("profile.fields[%d]", i), "is no profile field of MediaWiki; there are %s", strings.Join(mediawikiFields, " and "))
 		}
 	}
 	if len(c.Namespaces) == 0 {
-		return nil, &KeyError{"namespaces", errors.New("is empty; write the numbers of the namespaces with content, such as [0]")}
+		return nil, keyErrorf("namespaces", "is empty; write the numbers of the namespaces with content, such as [0]")
 	}
 	for _, n := range c.Namespaces {
 		name := strconv.Itoa(n)
 		if n < 0 || n%2 == 1 {
-			return nil, &KeyError{"namespaces", fmt.Errorf("%d has no content pages; numbers of content namespaces are even, such as 0", n)}
+			return nil, keyErrorf("namespaces", "%d has no content pages; numbers of content namespaces are even, such as 0", n)
 		}
 		if slices.Contains(m.namespaces, name) {
-			return nil, &KeyError{"namespaces", fmt.Errorf("%d is there twice", n)}
+			return nil, keyErrorf("namespaces", "%d is there twice", n)
 		}
 		m.namespaces = append(m.namespaces, name)
 	}
@@ -101,10 +101,10 @@ func newMediawiki(decode func(any) error, o Options) (Collector, error) {
 		c.HTTPClient.BasicAuth = nil
 		auth.SetDirectory(o.Dir)
 		if auth.Username == "" && auth.UsernameFile == "" || auth.UsernameFile == "" && !strings.Contains(auth.Username, "@") {
-			return nil, &KeyError{"http_client.basic_auth.username", errors.New(`is not that of a bot password; write one such as "Kpibot@exporter", made on the wiki's page Special:BotPasswords`)}
+			return nil, keyErrorf("http_client.basic_auth.username", `is not that of a bot password; write one such as "Kpibot@exporter", made on the wiki's page Special:BotPasswords`)
 		}
 		if auth.Password == "" && auth.PasswordFile == "" {
-			return nil, &KeyError{"http_client.basic_auth", errors.New("has no password; write the bot password to a file, and its name as password_file")}
+			return nil, keyErrorf("http_client.basic_auth", "has no password; write the bot password to a file, and its name as password_file")
 		}
 		m.username = secret(auth.Username, auth.UsernameFile)
 		m.password = secret(string(auth.Password), auth.PasswordFile)
@@ -546,7 +546,7 @@ func (m *mediawiki) ask(ctx context.Context, params url.Values, name string, tak
 	}
 	next := url.Values{}
 	taken, complete := false, false
-	err := m.call(ctx, m.client.Get, params, func(dec *jsontext.Decoder, field string) error {
+	err := m.call(ctx, fetch.Request{Query: params}, func(dec *jsontext.Decoder, field string) error {
 		switch field {
 		case "query":
 			return fetch.Object(dec, func(member string) error {
@@ -579,9 +579,13 @@ func (m *mediawiki) ask(ctx context.Context, params url.Values, name string, tak
 }
 
 // call sends one request. member is called at each member of the answer but the error.
-func (m *mediawiki) call(ctx context.Context, send func(context.Context, string, url.Values, fetch.Read) error, params url.Values, member func(*jsontext.Decoder, string) error) error {
-	maps.Copy(params, url.Values{"format": {"json"}, "formatversion": {"2"}})
-	err := send(ctx, "", params, func(dec *jsontext.Decoder) error {
+func (m *mediawiki) call(ctx context.Context, r fetch.Request, member func(*jsontext.Decoder, string) error) error {
+	for _, params := range []url.Values{r.Query, r.Form} {
+		if params != nil {
+			maps.Copy(params, url.Values{"format": {"json"}, "formatversion": {"2"}})
+		}
+	}
+	err := m.client.Do(ctx, r, fetch.JSON(func(dec *jsontext.Decoder) error {
 		var failed struct {
 			Code string `json:"code"`
 		}
@@ -602,7 +606,7 @@ func (m *mediawiki) call(ctx context.Context, send func(context.Context, string,
 			return cause.Errorf(cause.BadResponse, "answered data and an error at once")
 		}
 		return mediawikiFailure(failed.Code)
-	})
+	}))
 	if errors.Is(err, fetch.ErrHTML) {
 		return cause.Errorf(cause.BadResponse, "%w: is url the address of api.php?", err)
 	}
@@ -655,7 +659,7 @@ func (m *mediawiki) login(ctx context.Context) error {
 			} `json:"tokens"`
 		}
 		token := url.Values{"action": {"query"}, "meta": {"tokens"}, "type": {"login"}}
-		err := m.call(ctx, m.client.Get, token, func(dec *jsontext.Decoder, field string) error {
+		err := m.call(ctx, fetch.Request{Query: token}, func(dec *jsontext.Decoder, field string) error {
 			if field != "query" {
 				return dec.SkipValue()
 			}
@@ -668,7 +672,7 @@ func (m *mediawiki) login(ctx context.Context) error {
 			Result string `json:"result"`
 		}
 		form := url.Values{"action": {"login"}, "lgname": {username}, "lgpassword": {password}, "lgtoken": {query.Tokens.Login}}
-		err = m.call(ctx, m.client.Post, form, func(dec *jsontext.Decoder, field string) error {
+		err = m.call(ctx, fetch.Request{Form: form}, func(dec *jsontext.Decoder, field string) error {
 			if field != "login" {
 				return dec.SkipValue()
 			}

@@ -726,7 +726,7 @@ func TestMediawikiFaults(t *testing.T) {
 		{"internal error", "probe", code("internal_api_error_DBQueryError"), cause.Unavailable, "read rights: GET WIKI: the wiki has an internal error"},
 		{"unknown error", "probe", code("Person_009"), cause.BadResponse, "read rights: GET WIKI: the wiki refuses the request with an error that is not known here"},
 		{"error after data", "events", write(`{"query":{"pages":[]},"error":{"code":"maxlag"}}`), cause.BadResponse, "list revisions: GET WIKI: answered data and an error at once"},
-		{"HTML", "accounts", write("\n<!DOCTYPE html>"), cause.BadResponse, "list user pages: GET WIKI: answered HTML instead of JSON: is url the address of api.php?"},
+		{"HTML", "accounts", write("\n<!DOCTYPE html>"), cause.BadResponse, "list user pages: GET WIKI: answered HTML instead of data: is url the address of api.php?"},
 		{"unknown list", "readings", write(`{"batchcomplete":true,"warnings":{}}`), cause.BadResponse, "list pages: the answer has no allpages"},
 		{"cut short", "events", write(`{"query":{"pages":[]}}`), cause.BadResponse, "list revisions: the answer is cut short; is $wgAPIMaxResultSize too small?"},
 		{"half an answer", "events", write(`{"batchcomplete":true,"query":{"pages":[{"pageid":1`), cause.BadResponse, "list revisions: GET WIKI: the answer ends in the middle"},

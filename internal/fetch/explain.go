@@ -24,10 +24,10 @@ import (
 
 var (
 	// ErrHTML is in the chain where a page came instead of data.
-	ErrHTML = errors.New("answered HTML instead of JSON")
+	ErrHTML = errors.New("answered HTML instead of data")
 
 	errRedirect = errors.New("redirects to another address, which is not followed; is the address right, or does a sign-in page stand before it?")
-	errTooLarge = fmt.Errorf("the answer is larger than %d MiB", maxAnswer>>20)
+	errTooLarge = errors.New("the answer is larger than")
 	errTooLong  = fmt.Errorf("answered a single value of more than %d MiB", maxValue>>20)
 	errShape    = errors.New("answered JSON of another shape than expected")
 )
@@ -78,6 +78,23 @@ func (c *Client) explain(err error) error {
 		return Again(cause.Errorf(cause.Unavailable, "connection refused"))
 	}
 	return Again(cause.Errorf(cause.Unavailable, "the connection broke"))
+}
+
+// A refused is why an answer is none, with its status.
+type refused struct {
+	error
+	status int
+}
+
+func (r *refused) Unwrap() error { return r.error }
+
+// Refused returns the HTTP status by which a platform refused to answer, 0 if err says something else.
+func Refused(err error) int {
+	var r *refused
+	if !errors.As(err, &r) {
+		return 0
+	}
+	return r.status
 }
 
 func explainStatus(code int) error {

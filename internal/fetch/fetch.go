@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -27,7 +28,8 @@ import (
 
 const (
 	attempts    = 4                // of one request, the first included
-	longestWait = time.Minute      // a platform that asks for more is left alone until the next poll
+	longestWait = time.Minute      // a platform that asks for more is left alone meanwhile, and the poll fails
+	longestRest = time.Hour        // that a platform is left alone for, whatever it asks for
 	maxAnswer   = 32 << 20         // bytes of one answer after decompression
 	drain       = 64 << 10         // bytes read from an unwanted body so that its connection can be used again
 	defaultRate = 5                // requests per second
@@ -57,6 +59,10 @@ type Options struct {
 	Dir       string            // that relative file names start from
 	OnRequest func(code string) // called once for each request sent; code is the HTTP status, or "error"
 	Session   bool              // keep cookies
+	Redirects bool              // hand on answers with status 302 and 304, and follow none
+	// Refusal says what the body of an answer with another status than of success means. An error without a cause
+	// says that it means nothing more than its status does; nil = it never does.
+	Refusal func(status int, dec *jsontext.Decoder) error
 }
 
 // A Client talks to one platform, one request at a time.
@@ -69,6 +75,7 @@ type Client struct {
 	options Options
 	limiter *rate.Limiter
 	http    *http.Client // made by the first request, because that reads certificate files
+	rest    time.Time    // until when the platform asked to be left alone
 }
 
 // New checks c and makes a client for the platform at address. An error comes with the key that it is about.
@@ -95,9 +102,16 @@ func New(address string, c Config, o Options) (client *Client, key string, err e
 	return &Client{Wait: wait, base: base, config: c, options: o, limiter: rate.NewLimiter(rate.Limit(c.RequestsPerSecond), burst)}, "", nil
 }
 
-// A Read takes the one JSON value that an answer consists of. It may be called again with another answer
-// after it returned Again, and only then.
-type Read func(*jsontext.Decoder) error
+// A Request is one question to a platform.
+type Request struct {
+	Path   string      // below the platform's address
+	Query  url.Values  // without Link
+	Form   url.Values  // sent by POST; nil = GET
+	Header http.Header // besides what every request has
+	// Link is an address that the platform gave, for the next page of a list or for a download, to be used as it is
+	// in place of Path and Query. One on another host is refused, and none is ever shown: it may be a key.
+	Link string
+}
 
 // Again marks an error by which a platform said, in an answer that looks like success, that it should be
 // asked later. The client does so as after a 503; the caller must not have used anything of the answer.
@@ -107,33 +121,36 @@ type again struct{ error }
 
 func (a *again) Unwrap() error { return a.error }
 
-// Get asks for path, below the platform's address, and hands the answer to read.
-func (c *Client) Get(ctx context.Context, path string, query url.Values, read Read) error {
-	return c.do(ctx, http.MethodGet, path, query, read)
-}
-
-// Post sends a form, and hands the answer to read.
-func (c *Client) Post(ctx context.Context, path string, form url.Values, read Read) error {
-	return c.do(ctx, http.MethodPost, path, form, read)
-}
-
-// do retries by itself, not through a library for it: some platforms say only in the body of a 200 that
+// Do sends a request and hands the answer to read, which may be called again with another one after it returned
+// Again, and only then.
+//
+// Do retries by itself, not through a library for it: some platforms say only in the body of a 200 that
 // they are busy, and the body is read as a stream.
-func (c *Client) do(ctx context.Context, method, path string, params url.Values, read Read) (err error) {
-	u := c.base.JoinPath(path)
+func (c *Client) Do(ctx context.Context, r Request, read func(*Answer) error) (err error) {
+	method := http.MethodGet
+	if r.Form != nil {
+		method = http.MethodPost
+	}
+	target, shown, err := c.target(r)
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("%s %s%s: %w", method, u.Host, u.Path, err)
+			err = fmt.Errorf("%s %s: %w", method, shown, err)
 		}
 	}()
+	if err != nil {
+		return err
+	}
 	for attempt := 1; ; attempt++ {
+		if rest := time.Until(c.rest); rest > 0 {
+			return cause.Errorf(cause.RateLimited, "asked to be left alone for %s more", rest.Round(time.Second))
+		}
 		if err := c.limiter.Wait(ctx); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
 			return cause.Errorf(cause.Timeout, "the time of the poll is up before requests_per_second allows this request")
 		}
-		header, err := c.once(ctx, method, u, params, read)
+		header, err := c.once(ctx, method, target, r, read)
 		if ctx.Err() != nil && err != nil {
 			return ctx.Err()
 		}
@@ -144,6 +161,7 @@ func (c *Client) do(ctx context.Context, method, path string, params url.Values,
 		after := retryAfter(header, time.Now())
 		pause := after + backoff(attempt)
 		if after > longestWait { // whatever it is short of, it does not want to be asked
+			c.rest = time.Now().Add(min(after, longestRest))
 			return cause.Errorf(cause.RateLimited, "%w, and asks to be left alone for %s", err, after)
 		}
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < pause {
@@ -155,28 +173,42 @@ func (c *Client) do(ctx context.Context, method, path string, params url.Values,
 	}
 }
 
+// target returns the address of a request, and what may be shown of it.
+func (c *Client) target(r Request) (target, shown string, err error) {
+	if r.Link == "" {
+		u := c.base.JoinPath(r.Path)
+		shown = u.Host + u.Path
+		u.RawQuery = r.Query.Encode()
+		return u.String(), shown, nil
+	}
+	u, err := url.Parse(r.Link)
+	if err != nil || u.Scheme != c.base.Scheme || u.Host != c.base.Host || u.User != nil {
+		return "", c.base.Host, cause.Errorf(cause.BadResponse, "gave a link to another host, which is not followed")
+	}
+	return u.String(), c.base.Host, nil
+}
+
 // once sends one request. The header is that of the answer, nil if there was none.
-func (c *Client) once(ctx context.Context, method string, u *url.URL, params url.Values, read Read) (http.Header, error) {
+func (c *Client) once(ctx context.Context, method, target string, r Request, read func(*Answer) error) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Duration(c.config.RequestTimeout))
 	defer cancel()
 	if err := c.open(); err != nil {
 		return nil, err
 	}
-	target, form := *u, io.Reader(nil)
-	if method == http.MethodGet {
-		target.RawQuery = params.Encode()
-	} else {
-		form = strings.NewReader(params.Encode())
+	form := io.Reader(nil)
+	if r.Form != nil {
+		form = strings.NewReader(r.Form.Encode())
 	}
-	req, err := http.NewRequestWithContext(ctx, method, target.String(), form)
+	req, err := http.NewRequestWithContext(ctx, method, target, form)
 	if err != nil {
 		return nil, cause.Errorf(cause.Other, "the request can't be made") // the error would quote the address
 	}
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept-Encoding", "gzip") // prometheus/common switches the transport's own off
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("Accept-Encoding", "gzip") // prometheus/common switches the transport's own off
+	maps.Copy(req.Header, r.Header)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, c.explain(err)
@@ -185,10 +217,12 @@ func (c *Client) once(ctx context.Context, method string, u *url.URL, params url
 		_, _ = io.CopyN(io.Discard, resp.Body, drain)
 		_ = resp.Body.Close()
 	}()
-	if resp.StatusCode/100 != 2 {
-		return resp.Header, explainStatus(resp.StatusCode)
+	answer := &Answer{Status: resp.StatusCode, Header: resp.Header, client: c, body: resp.Body}
+	handed := c.options.Redirects && (answer.Status == http.StatusFound || answer.Status == http.StatusNotModified)
+	if answer.Status/100 != 2 && !handed {
+		return resp.Header, answer.refusal()
 	}
-	return resp.Header, c.decode(resp, read)
+	return resp.Header, read(answer)
 }
 
 // open makes the HTTP client.
@@ -220,7 +254,7 @@ func (c *Client) open() error {
 		CheckRedirect: func(req *http.Request, via []*http.Request) error {
 			from := via[0]
 			switch {
-			case !c.config.HTTPClient.FollowRedirects:
+			case c.options.Redirects, !c.config.HTTPClient.FollowRedirects:
 				return http.ErrUseLastResponse
 			case len(via) > 5, req.Method != from.Method, req.URL.Scheme != from.URL.Scheme, req.URL.Host != from.URL.Host:
 				return errRedirect // secrets in http_headers would go along, and a form would not

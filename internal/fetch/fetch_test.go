@@ -50,6 +50,11 @@ func open(t *testing.T, address string, pauses *[]time.Duration, change func(*Co
 	return client
 }
 
+// get asks for path.
+func get(ctx context.Context, c *Client, path string, query url.Values, read Read) error {
+	return c.Do(ctx, Request{Path: path, Query: query}, JSON(read))
+}
+
 // number reads an answer such as {"n":1}.
 func number(n *int) Read {
 	return func(dec *jsontext.Decoder) error {
@@ -71,13 +76,13 @@ func TestRequest(t *testing.T) {
 	var codes []string
 	c := open(t, server.URL+"/w", nil, func(_ *Config, o *Options) { o.OnRequest = func(code string) { codes = append(codes, code) } })
 	n := 0
-	if err := c.Get(t.Context(), "api.php", url.Values{"q": {"a b"}}, number(&n)); err != nil || n != 7 {
+	if err := get(t.Context(), c, "api.php", url.Values{"q": {"a b"}}, number(&n)); err != nil || n != 7 {
 		t.Error(n, err)
 	}
 	if got.Method != "GET" || got.URL.String() != "/w/api.php?q=a+b" || got.UserAgent() != "intranet_exporter/test" || got.Header.Get("Accept-Encoding") != "gzip" {
 		t.Errorf("%s %s %v", got.Method, got.URL, got.Header)
 	}
-	if err := c.Post(t.Context(), "", url.Values{"q": {"a b"}}, number(&n)); err != nil || n != 7 {
+	if err := c.Do(t.Context(), Request{Form: url.Values{"q": {"a b"}}}, JSON(number(&n))); err != nil || n != 7 {
 		t.Error(n, err)
 	}
 	if got.Method != "POST" || got.URL.String() != "/w" || got.PostForm.Get("q") != "a b" {
@@ -113,7 +118,7 @@ func TestStatus(t *testing.T) {
 			w.WriteHeader(test.status)
 			_, _ = io.WriteString(w, "hunter2")
 		}))
-		err := open(t, server.URL+"/w", nil, nil).Get(t.Context(), "x", url.Values{"q": {"hunter2"}}, number(new(int)))
+		err := get(t.Context(), open(t, server.URL+"/w", nil, nil), "x", url.Values{"q": {"hunter2"}}, number(new(int)))
 		want := fmt.Sprintf("GET %s/w/x: %s", server.Listener.Addr(), test.want)
 		if cause.Of(err) != test.cause || err.Error() != want || asked != test.attempts {
 			t.Errorf("%d: cause %q, %d attempts, error\n%v, want\n%s", test.status, cause.Of(err), asked, err, want)
@@ -184,7 +189,7 @@ func TestRetries(t *testing.T) {
 			}
 			var pauses []time.Duration
 			n := 0
-			err := open(t, server.URL, &pauses, nil).Get(ctx, "", nil, number(&n))
+			err := get(ctx, open(t, server.URL, &pauses, nil), "", nil, number(&n))
 			if cause.Of(err) != test.fails || err == nil && n != 7 {
 				t.Error(n, err)
 			}
@@ -212,7 +217,7 @@ func TestAgain(t *testing.T) {
 	defer server.Close()
 	var pauses []time.Duration
 	busy := cause.Errorf(cause.Unavailable, "busy")
-	err := open(t, server.URL, &pauses, nil).Get(t.Context(), "", nil, func(dec *jsontext.Decoder) error {
+	err := get(t.Context(), open(t, server.URL, &pauses, nil), "", nil, func(dec *jsontext.Decoder) error {
 		n := 0
 		if err := number(&n)(dec); err != nil || n == 3 {
 			return err
@@ -222,7 +227,7 @@ func TestAgain(t *testing.T) {
 	if err != nil || asked != 3 || len(pauses) != 2 || pauses[0] < 5*time.Second {
 		t.Error(err, asked, pauses)
 	}
-	err = open(t, server.URL, nil, nil).Get(t.Context(), "", nil, func(*jsontext.Decoder) error { return Again(busy) })
+	err = get(t.Context(), open(t, server.URL, nil, nil), "", nil, func(*jsontext.Decoder) error { return Again(busy) })
 	if !errors.Is(err, busy) || asked != 7 {
 		t.Error(err, asked)
 	}
@@ -234,7 +239,7 @@ func TestBody(t *testing.T) {
 		{"spaces", "  \n", "", "the answer ends in the middle"},
 		{"half", `{"n":`, "", "the answer ends in the middle"},
 		{"half a string", `{"n":"x`, "", "the answer ends in the middle"},
-		{"HTML", "\ufeff\n <html>hunter2", "", "answered HTML instead of JSON"},
+		{"HTML", "\ufeff\n <html>hunter2", "", "answered HTML instead of data"},
 		{"text", "hunter2", "", "answered what is not valid JSON"},
 		{"notice before", "Warning: hunter2\n{}", "", "answered what is not valid JSON"},
 		{"UTF-8", "{\"\xff\":1}", "", "answered what is not valid JSON"},
@@ -254,7 +259,7 @@ func TestBody(t *testing.T) {
 				_, _ = io.WriteString(w, test.body)
 			}))
 			defer server.Close()
-			err := open(t, server.URL+"/x", nil, nil).Get(t.Context(), "", nil, number(new(int)))
+			err := get(t.Context(), open(t, server.URL+"/x", nil, nil), "", nil, number(new(int)))
 			if want := "GET " + server.Listener.Addr().String() + "/x: " + test.want; cause.Of(err) != cause.BadResponse || err.Error() != want {
 				t.Errorf("cause %q, error\n%v, want\n%s", cause.Of(err), err, want)
 			}
@@ -321,7 +326,7 @@ func TestBrokenConnections(t *testing.T) {
 		}, cause.Other, "http_client: unable to use specified client cert (file " + block + ") & key (file " + block + ")"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := open(t, test.address, nil, test.change).Get(t.Context(), "", url.Values{"q": {"hunter2"}}, number(new(int)))
+			err := get(t.Context(), open(t, test.address, nil, test.change), "", url.Values{"q": {"hunter2"}}, number(new(int)))
 			_, host, _ := strings.Cut(test.address, "//")
 			if want := "GET " + host + ": " + test.want; cause.Of(err) != test.cause || strings.Replace(err.Error(), host+"/", host, 1) != want {
 				t.Errorf("cause %q, error\n%v, want\n%s", cause.Of(err), err, want)
@@ -338,7 +343,7 @@ func TestTLS(t *testing.T) {
 		c.HTTPClient.TLSConfig.MinVersion = config.TLSVersion(tls.VersionTLS13)
 	})
 	n := 0
-	if err := c.Get(t.Context(), "", nil, number(&n)); err != nil || n != 7 {
+	if err := get(t.Context(), c, "", nil, number(&n)); err != nil || n != 7 {
 		t.Error(n, err)
 	}
 }
@@ -369,7 +374,7 @@ func TestRedirects(t *testing.T) {
 		c.HTTPClient.HTTPHeaders = &config.Headers{Headers: map[string]config.Header{"X-Key": {Secrets: []config.Secret{"hunter2"}}}}
 	}
 	for path, want := range map[string]string{"/same": "", "/other": refused, "/loop": refused, "/scheme": refused} {
-		err := open(t, server.URL, nil, header).Get(t.Context(), path, nil, number(new(int)))
+		err := get(t.Context(), open(t, server.URL, nil, header), path, nil, number(new(int)))
 		switch {
 		case want == "" && err != nil:
 			t.Error(path, err)
@@ -377,10 +382,10 @@ func TestRedirects(t *testing.T) {
 			t.Error(path, err)
 		}
 	}
-	if err := open(t, server.URL, nil, nil).Post(t.Context(), "/same", nil, number(new(int))); err == nil || !strings.HasSuffix(err.Error(), refused) {
+	if err := open(t, server.URL, nil, nil).Do(t.Context(), Request{Path: "/same", Form: url.Values{}}, JSON(number(new(int)))); err == nil || !strings.HasSuffix(err.Error(), refused) {
 		t.Error("a form got lost in a redirect:", err)
 	}
-	err := open(t, server.URL, nil, func(c *Config, _ *Options) { c.HTTPClient.FollowRedirects = false }).Get(t.Context(), "/same", nil, number(new(int)))
+	err := get(t.Context(), open(t, server.URL, nil, func(c *Config, _ *Options) { c.HTTPClient.FollowRedirects = false }), "/same", nil, number(new(int)))
 	if err == nil || !strings.HasSuffix(err.Error(), "/same: answered 302") {
 		t.Error(err)
 	}
@@ -409,12 +414,12 @@ func TestOAuth2(t *testing.T) {
 		c.HTTPClient.OAuth2 = &config.OAuth2{ClientID: "id", ClientSecret: "hunter2", TokenURL: server.URL + "/token"}
 	})
 	n := 0
-	if err := c.Get(t.Context(), "", nil, number(&n)); err != nil || n != len("Bearer sesame") {
+	if err := get(t.Context(), c, "", nil, number(&n)); err != nil || n != len("Bearer sesame") {
 		t.Error(n, err)
 	}
 	for code, want := range map[int32]cause.Cause{400: cause.Auth, 401: cause.Auth, 503: cause.Unavailable, 1: cause.Timeout} {
 		refuse.Store(code)
-		err := c.Get(t.Context(), "", nil, number(&n))
+		err := get(t.Context(), c, "", nil, number(&n))
 		if cause.Of(err) != want || strings.Contains(err.Error(), "hunter2") {
 			t.Error(code, err)
 		}
@@ -436,7 +441,7 @@ func TestSession(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := c.Get(t.Context(), "", nil, number(&got[i])); err != nil {
+			if err := get(t.Context(), c, "", nil, number(&got[i])); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -456,10 +461,10 @@ func TestBudget(t *testing.T) {
 	c := open(t, server.URL, nil, func(c *Config, _ *Options) { c.RequestsPerSecond = 0.001 })
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	if err := c.Get(ctx, "", nil, number(new(int))); err != nil {
+	if err := get(ctx, c, "", nil, number(new(int))); err != nil {
 		t.Error(err)
 	}
-	err := c.Get(ctx, "", nil, number(new(int)))
+	err := get(ctx, c, "", nil, number(new(int)))
 	if cause.Of(err) != cause.Timeout || !strings.HasSuffix(err.Error(), "the time of the poll is up before requests_per_second allows this request") {
 		t.Error(err)
 	}
@@ -505,7 +510,7 @@ func TestStream(t *testing.T) {
 	}))
 	defer server.Close()
 	n := 0
-	err := open(t, server.URL, nil, nil).Get(t.Context(), "", nil, func(dec *jsontext.Decoder) error {
+	err := get(t.Context(), open(t, server.URL, nil, nil), "", nil, func(dec *jsontext.Decoder) error {
 		return Object(dec, func(string) error {
 			return Array(dec, func() error {
 				n++
@@ -555,7 +560,7 @@ func TestBombs(t *testing.T) {
 				}))
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
-				err := open(t, server.URL, nil, nil).Get(t.Context(), "", nil, func(dec *jsontext.Decoder) error { return dec.SkipValue() })
+				err := get(t.Context(), open(t, server.URL, nil, nil), "", nil, func(dec *jsontext.Decoder) error { return dec.SkipValue() })
 				runtime.ReadMemStats(&after)
 				server.Close() // and wait for it
 				if cause.Of(err) != cause.BadResponse || !strings.HasSuffix(err.Error(), ": "+test.want) {
@@ -606,7 +611,7 @@ func TestCancelled(t *testing.T) {
 	defer server.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-arrived; cancel() }()
-	if err := open(t, server.URL, nil, nil).Get(ctx, "", nil, number(new(int))); !errors.Is(err, context.Canceled) {
+	if err := get(ctx, open(t, server.URL, nil, nil), "", nil, number(new(int))); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }

@@ -5,8 +5,11 @@ import (
 	"bytes"
 	"compress/gzip"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -16,41 +19,98 @@ import (
 const (
 	maxPages = 10_000  // of one list
 	maxValue = 1 << 20 // bytes of one string or number
+	maxText  = 1 << 20 // bytes of an answer that is no JSON, and of one that refuses
 )
 
-// decode hands the body to read, and makes sure that it holds one JSON value and nothing else.
-func (c *Client) decode(resp *http.Response, read Read) error {
-	raw := io.Reader(resp.Body)
-	if resp.Header.Get("Content-Encoding") == "gzip" {
+// An Answer is what a platform said to one request.
+type Answer struct {
+	Status int
+	Header http.Header
+	client *Client
+	body   io.Reader
+}
+
+// A Read takes the one JSON value that an answer consists of.
+type Read func(*jsontext.Decoder) error
+
+// JSON hands an answer to read, and makes sure that it holds one JSON value and nothing else.
+func JSON(read Read) func(*Answer) error {
+	return func(a *Answer) error {
+		body, text, err := a.open(maxAnswer)
+		if err != nil {
+			return err
+		}
+		dec := jsontext.NewDecoder(text)
+		body.dec = dec
+		err = read(dec)
+		if err == nil {
+			if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err == nil {
+				err = errShape
+			}
+		}
+		return a.client.explainRead(err, body.err)
+	}
+}
+
+// Text returns the whole of a short answer that is no JSON.
+func (a *Answer) Text() (string, error) {
+	body, text, err := a.open(maxText)
+	if err != nil {
+		return "", err
+	}
+	content, err := io.ReadAll(text)
+	switch {
+	case err != nil:
+		return "", a.client.explainRead(err, body.err)
+	case !utf8.Valid(content):
+		return "", cause.Errorf(cause.BadResponse, "answered text that is not UTF-8")
+	}
+	return strings.TrimPrefix(string(content), "\ufeff"), nil
+}
+
+// open returns the body of an answer, which ends with an error after so many bytes, and a reader of it.
+func (a *Answer) open(most int64) (*limited, *bufio.Reader, error) {
+	raw := a.body
+	if a.Header.Get("Content-Encoding") == "gzip" {
 		unpacked, err := gzip.NewReader(raw)
 		if err != nil {
-			return c.explainRead(err, err)
+			return nil, nil, a.client.explainRead(err, err)
 		}
 		raw = unpacked
 	}
-	body := &limited{r: raw, left: maxAnswer}
+	body := &limited{r: raw, most: most, left: most}
 	text := bufio.NewReader(body)
 	if start, _ := text.Peek(512); bytes.HasPrefix(bytes.TrimLeft(start, "\ufeff \t\r\n"), []byte("<")) {
-		return cause.Errorf(cause.BadResponse, "%w", ErrHTML)
+		return nil, nil, cause.Errorf(cause.BadResponse, "%w", ErrHTML)
 	}
-	dec := jsontext.NewDecoder(text)
-	body.dec = dec
-	err := read(dec)
-	if err == nil {
-		if _, err = dec.ReadToken(); errors.Is(err, io.EOF) {
-			return nil
-		}
+	return body, text, nil
+}
+
+// refusal says why an answer is none.
+func (a *Answer) refusal() error {
+	said := explainStatus(a.Status)
+	if explain := a.client.options.Refusal; explain != nil {
+		body, text, err := a.open(maxText)
 		if err == nil {
-			err = errShape
+			dec := jsontext.NewDecoder(text)
+			body.dec = dec
+			err = explain(a.Status, dec)
+		}
+		if known := (*cause.Error)(nil); errors.As(err, &known) && !errors.Is(err, ErrHTML) {
+			said = err
 		}
 	}
-	return c.explainRead(err, body.err)
+	return &refused{said, a.Status}
 }
 
 // limited ends with an error after so many bytes, or where the decoder would have to hold too many of them, and
 // remembers the first error. With an error it hands out nothing: the decoder would overlook the error.
 type limited struct {
 	r    io.Reader
+	most int64
 	left int64
 	dec  *jsontext.Decoder // that reads from here; nil = not yet
 	err  error
@@ -61,8 +121,8 @@ func (l *limited) Read(p []byte) (int, error) {
 	l.left -= int64(n)
 	switch {
 	case l.left < 0:
-		err = errTooLarge
-	case l.dec != nil && maxAnswer-l.left-l.dec.InputOffset() > maxValue:
+		err = fmt.Errorf("%w %d MiB", errTooLarge, l.most>>20)
+	case l.dec != nil && l.most-l.left-l.dec.InputOffset() > maxValue:
 		err = errTooLong
 	case err == nil || err == io.EOF:
 		return n, err
