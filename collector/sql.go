@@ -270,20 +270,22 @@ var (
 // measure says which number the reading is.
 func (r sqlReadingConfig) measure(key string) (ref measure.Ref, unit measure.Unit, err error) {
 	m, known := measure.Lookup(r.Measure)
-	custom := r.Measure == measure.Custom
+	custom, named := r.Measure == measure.Custom, m.Named()
 	switch {
 	case !known:
 		return ref, "", keyErrorf(key+".measure", "unknown measure (known measures: %s)", measure.Names())
 	case m.Counting == measure.Across:
 		return ref, "", keyErrorf(key+".measure", "%s is counted over all platforms together, by the exporter", m.Name)
-	case m.Label != "" && !custom:
+	case m.Label != "" && !named:
 		return ref, "", keyErrorf(key+".measure", "%s has one number per %s, and a reading is one number", m.Name, m.Label)
-	case custom && !sqlName.MatchString(r.Name):
-		return ref, "", keyErrorf(key+".name", "a custom measure needs a name of small letters, digits and _, such as survey_score")
+	case named && !sqlName.MatchString(r.Name):
+		return ref, "", keyErrorf(key+".name", "%s needs a name of small letters, digits and _, with which a KPI writes %s", m.Name, m.Written())
 	case custom && (r.Title == "" || r.Unit == ""):
 		return ref, "", keyErrorf(key, "a custom measure needs a title and a unit")
-	case !custom && (r.Name != "" || r.Title != "" || r.Unit != ""):
-		return ref, "", keyErrorf(key, "name, title and unit are for measure: custom; %s has its own", m.Name)
+	case !named && r.Name != "":
+		return ref, "", keyErrorf(key+".name", "%s is one number and has no name", m.Name)
+	case !custom && (r.Title != "" || r.Unit != ""):
+		return ref, "", keyErrorf(key, "title and unit are for measure: custom; %s has its own", m.Name)
 	case custom && r.Window != "":
 		return ref, "", keyErrorf(key+".window", "a custom measure has no window; say it in the name, such as calls_7d")
 	case !m.Windowed && r.Window != "":

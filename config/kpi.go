@@ -177,11 +177,11 @@ func (l *loader) reference(key string, name *string) measure.Ref {
 	base, label, dotted := strings.Cut(*name, ".")
 	m, known := measure.Lookup(base)
 	switch {
-	case !known, dotted && base != measure.Custom:
+	case !known, dotted && !m.Named():
 		all := measurable()
 		l.problem(key, "unknown measure%s (measures: %s)", suggest(strings.TrimPrefix(*name, "intranet_"), all), strings.Join(all, ", "))
-	case base == measure.Custom && !slug.MatchString(label):
-		l.problem(key, "needs the name of the reading, such as custom.survey_score")
+	case m.Named() && !slug.MatchString(label):
+		l.problem(key, "needs a name; write %s, with one that the platform delivers", m.Written())
 	case m.NoKPI:
 		l.problem(key, "%s is only for looking, and can't be a KPI", base)
 	}
@@ -192,11 +192,8 @@ func (l *loader) reference(key string, name *string) measure.Ref {
 func measurable() []string {
 	var names []string
 	for _, m := range measure.All {
-		switch {
-		case m.Name == measure.Custom:
-			names = append(names, "custom.<name>")
-		case !m.NoKPI:
-			names = append(names, m.Name)
+		if !m.NoKPI {
+			names = append(names, m.Written())
 		}
 	}
 	return names

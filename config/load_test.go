@@ -291,6 +291,27 @@ func TestContextHasNoLimits(t *testing.T) {
 	}
 }
 
+func TestAKPIOnASite(t *testing.T) {
+	c := mustLoad(t, "testdata/good/sites.yml")
+	kpis := c.Objectives[0].KPIs
+	for i, want := range []struct {
+		measure, per string
+		unit         measure.Unit
+	}{
+		{"site_visitors.news over 7d", "accounts", measure.Ratio},
+		{"site_page_views.news over 7d", "site_visitors.news over 7d", "views per user"},
+		{"site_page_views.news over 30d", "", "views"},
+	} {
+		per := ""
+		if kpis[i].Per != nil {
+			per = kpis[i].Per.String()
+		}
+		if k := kpis[i]; k.Measure.String() != want.measure || per != want.per || k.Unit != want.unit {
+			t.Errorf("%s is %s per %q in %q, want %v", k.Name, k.Measure, per, k.Unit, want)
+		}
+	}
+}
+
 func TestQuotient(t *testing.T) {
 	for _, test := range []struct{ a, b, want measure.Unit }{
 		{"accounts", "accounts", "ratio"},

@@ -32,7 +32,7 @@ people-workforce-without-accounts per-itself per-not-delivered per-of-another-pl
 per-of-ratio per-windowed-of-moment platform-can-not-be-made platform-key-missing platform-name-people
 platform-name-twice platform-not-told platform-people platform-several-keys-wrong platform-unknown
 poll-interval-too-short profile-without-fields ratio-negative ratio-over-one retired-alone retired-ratio
-settle-too-long sustain-too-long tag time-zone-local time-zone-unknown timeout-zero two-documents window-1d-with-drop
+settle-too-long site-unknown sustain-too-long tag time-zone-local time-zone-unknown timeout-zero two-documents window-1d-with-drop
 window-1d-with-threshold window-missing window-on-moment window-unknown within-zero
 `)
 

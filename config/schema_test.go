@@ -259,9 +259,20 @@ var kinds = map[string]struct {
 	"<duration>":                  {durationType, nil},
 	"<HTTP client configuration>": {nil, nil},
 	"<measure>": {text, schema{"anyOf": []schema{
-		{"enum": slices.DeleteFunc(measurable(), func(name string) bool { return strings.HasPrefix(name, measure.Custom) })},
-		{"pattern": `^custom\.[a-z][a-z0-9_-]*$`},
+		{"enum": slices.DeleteFunc(measurable(), func(name string) bool { return strings.Contains(name, ".") })},
+		{"pattern": `^(` + strings.Join(named(), "|") + `)\.[a-z][a-z0-9_-]*$`},
 	}}},
+}
+
+// named lists the measures that need a name.
+func named() []string {
+	var all []string
+	for _, m := range measure.All {
+		if m.Named() {
+			all = append(all, m.Name)
+		}
+	}
+	return all
 }
 
 // plain returns what a Go type alone says.

@@ -78,6 +78,9 @@ func portal() *config.Platform {
 			{Ref: measure.Ref{Measure: "page_views", Window: measure.Window(30 * day)}, Source: "readings"},
 			{Ref: measure.Ref{Measure: measure.Custom, Label: "survey_score"}, Source: hostile, Unit: measure.Ratio},
 			{Ref: measure.Ref{Measure: measure.Custom, Label: "desk_calls"}, Source: "readings", Unit: "calls"},
+			{Ref: measure.Ref{Measure: "pages_visited", Window: measure.Windows[0]}, Source: "readings"},
+			{Ref: measure.Ref{Measure: "site_page_views", Label: "news", Window: measure.Windows[1]}, Source: "readings"},
+			{Ref: measure.Ref{Measure: "site_visitors", Label: "news", Window: measure.Windows[1]}, Source: "readings"},
 		},
 		Permissions: []collector.Permission{{Name: "select accounts", Required: true}},
 	}

@@ -121,8 +121,20 @@ type Measure struct {
 	Windowed bool
 	Counting Counting
 	Kinds    []Kind // what Events and People count
-	Label    string // one more label, besides platform and window: reason, field, name; platform, where a measure is Across
+	Label    string // one more label, besides platform and window: reason, field, site, name; platform, where a measure is Across
 	NoKPI    bool   // only for looking
+}
+
+// Named tells whether each value of the measure's own label is a number by itself, which the configuration names and a
+// KPI may stand on. Values of other labels divide up one number.
+func (m Measure) Named() bool { return m.Counting == FromReadings && m.Label != "" }
+
+// Written is how the config file writes the measure: "pages", "custom.<name>".
+func (m Measure) Written() string {
+	if m.Named() {
+		return m.Name + ".<" + m.Label + ">"
+	}
+	return m.Name
 }
 
 // Custom is the measure of an organisation's own numbers.
@@ -153,6 +165,12 @@ var All = []Measure{
 		Help: "Times that people signed in in the window that ends at the data time."},
 	{Name: "page_views", Metric: "intranet_page_views", Unit: "views", Windowed: true, Counting: Events, Kinds: []Kind{PageView},
 		Help: "Views of pages in the window that ends at the data time."},
+	{Name: "pages_visited", Metric: "intranet_pages_visited", Unit: "pages", Windowed: true, Counting: FromReadings,
+		Help: "Distinct pages that somebody viewed in the window that ends at the data time."},
+	{Name: "site_page_views", Metric: "intranet_site_page_views", Unit: "views", Windowed: true, Counting: FromReadings, Label: "site",
+		Help: "Views of pages of one site in the window that ends at the data time, for the sites that the configuration names."},
+	{Name: "site_visitors", Metric: "intranet_site_visitors", Unit: "users", Windowed: true, Counting: FromReadings, Label: "site",
+		Help: "Distinct people who viewed a page of one site in the window that ends at the data time, for the sites that the configuration names."},
 	{Name: "pages", Metric: "intranet_pages", Unit: "pages", Counting: FromReadings,
 		Help: "Pages that are there, counted by the platform."},
 	{Name: "pages_stale", Metric: "intranet_pages_stale", Unit: "pages", Counting: FromReadings,
@@ -207,11 +225,11 @@ func Names() string {
 	return strings.Join(names, ", ")
 }
 
-// A Ref names one series of a platform: a measure, its window, and for custom measures the name.
+// A Ref names one series of a platform: a measure, its window, and the value of its own label where it has one.
 type Ref struct {
 	Measure string
 	Window  Window
-	Label   string // value of the measure's own label
+	Label   string
 }
 
 // String returns the reference as messages show it, such as "logins over 7d" or "custom.survey_score".

@@ -41,7 +41,7 @@ func TestTheVocabularyIsWellFormed(t *testing.T) {
 			t.Errorf("%s: the help is no sentence", m.Name)
 		}
 		counted := m.Counting == Events || m.Counting == People
-		if m.Windowed != counted && m.Counting != Across || counted != (len(m.Kinds) > 0) {
+		if counted && !m.Windowed || m.Counting == FromAccounts && m.Windowed || counted != (len(m.Kinds) > 0) {
 			t.Errorf("%s: window, counting and kinds do not fit", m.Name)
 		}
 	}
@@ -68,6 +68,17 @@ func TestOne(t *testing.T) {
 	}
 }
 
+func TestHowTheConfigFileWritesAMeasure(t *testing.T) {
+	for name, want := range map[string]string{
+		"pages": "pages", Custom: "custom.<name>", "site_visitors": "site_visitors.<site>",
+		"accounts_excluded": "accounts_excluded", "accounts_unjoined": "accounts_unjoined", // the label divides them up
+	} {
+		if m, _ := Lookup(name); m.Written() != want || m.Named() != (want != name) {
+			t.Errorf("%s is written %s, named %t", name, m.Written(), m.Named())
+		}
+	}
+}
+
 func TestLookup(t *testing.T) {
 	if m, ok := Lookup("authors"); !ok || m.Metric != "intranet_authors" {
 		t.Error(m, ok)
@@ -82,10 +93,11 @@ func TestLookup(t *testing.T) {
 
 func TestRef(t *testing.T) {
 	for want, ref := range map[string]Ref{
-		"pages":            {Measure: "pages"},
-		"logins over 7d":   {Measure: "logins", Window: Windows[1]},
-		"custom.score":     {Measure: Custom, Label: "score"},
-		"custom.x over 1d": {Measure: Custom, Label: "x", Window: Windows[0]},
+		"pages":                      {Measure: "pages"},
+		"logins over 7d":             {Measure: "logins", Window: Windows[1]},
+		"custom.score":               {Measure: Custom, Label: "score"},
+		"site_visitors.news over 7d": {Measure: "site_visitors", Label: "news", Window: Windows[1]},
+		"custom.x over 1d":           {Measure: Custom, Label: "x", Window: Windows[0]},
 	} {
 		if ref.String() != want {
 			t.Errorf("got %s, want %s", ref, want)

@@ -43,8 +43,11 @@ func What(r measure.Ref) string {
 // name is the measure's name as people write it.
 func name(r measure.Ref) string {
 	s := r.Measure
-	if r.Label != "" {
+	switch {
+	case r.Measure == measure.Custom:
 		s = r.Label
+	case r.Label != "":
+		s += " of " + r.Label
 	}
 	return strings.ReplaceAll(s, "_", " ")
 }

@@ -27,6 +27,20 @@ func TestQuantity(t *testing.T) {
 	}
 }
 
+func TestWhat(t *testing.T) {
+	week := measure.Windows[1]
+	for want, ref := range map[string]measure.Ref{
+		"pages stale":                     {Measure: "pages_stale"},
+		"page views in 7 days":            {Measure: "page_views", Window: week},
+		"survey score":                    {Measure: measure.Custom, Label: "survey_score"},
+		"site visitors of news in 7 days": {Measure: "site_visitors", Label: "news", Window: week},
+	} {
+		if got := What(ref); got != want {
+			t.Errorf("%s is written %q, want %q", ref, got, want)
+		}
+	}
+}
+
 func TestSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
 		0: "", time.Hour: "1 hour", 36 * time.Hour: "36 hours", 24 * time.Hour: "1 day", 28 * 24 * time.Hour: "28 days", 90 * time.Minute: "1h30m",
