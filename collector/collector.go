@@ -106,8 +106,8 @@ type AccountSource struct {
 	Profile    []string // the fields that count, in the order of Account.Filled
 }
 
-// A ReadingSource is a number that the platform counts by itself. Those of the pseudo-platform people are joined
-// from the accounts of others.
+// A ReadingSource is a number that the platform counts by itself, with the value of the measure's own label where it has
+// one. Those of the pseudo-platform people are joined from the accounts of others.
 type ReadingSource struct {
 	measure.Ref
 	Source     string
@@ -175,13 +175,16 @@ type Delivered struct {
 }
 
 // Measures lists what follows from d, in the order of the vocabulary. It is the one place that decides
-// which measures a platform has; the label is left out where the measure has one, but for custom measures.
+// which measures a platform has; the label is left out where it only divides up a measure.
 func (d Description) Measures() []Delivered {
 	var all []Delivered
 	for _, m := range measure.All {
 		reported := map[measure.Ref]bool{} // a platform's own number is taken before one counted here
 		for _, r := range d.Readings {
-			if r.Measure == m.Name {
+			if !m.Named() {
+				r.Label = ""
+			}
+			if r.Measure == m.Name && !reported[r.Ref] {
 				reported[r.Ref] = true
 				unit, basis := m.Unit, measure.Reported
 				switch {

@@ -321,6 +321,41 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+func TestWhatAPlatformOnlyCounts(t *testing.T) {
+	p := &config.Platform{Name: "directory", MaxAge: day}
+	s := &tally.Snapshot{}
+	for i, ref := range []measure.Ref{
+		{Measure: "accounts"}, {Measure: "accounts_excluded", Label: "disabled"}, {Measure: "accounts_excluded", Label: "guest"},
+		{Measure: "profile_field_filled", Label: "phone"},
+	} {
+		p.Description.Readings = append(p.Description.Readings, collector.ReadingSource{Ref: ref, Source: "users/$count"})
+		s.Values = append(s.Values, tally.Value{Ref: ref, Value: float64(i), Basis: measure.Reported, AsOf: now})
+	}
+	got := map[string]float64{}
+	for _, family := range (scene{statuses: []poll.Status{{Platform: p, Snapshot: s}}, cfg: &config.Config{}}).build() {
+		for _, m := range family.Metric {
+			if name := family.GetName(); !strings.HasPrefix(name, "intranet_collector_") && name != "intranet_exporter_info" {
+				series := name
+				for _, l := range m.Label {
+					series += " " + l.GetValue()
+				}
+				got[series] = m.GetGauge().GetValue()
+			}
+		}
+	}
+	if diff := cmp.Diff(map[string]float64{
+		"intranet_accounts directory":                                               0,
+		"intranet_accounts_excluded directory disabled":                             1,
+		"intranet_accounts_excluded directory guest":                                2,
+		"intranet_profile_field_filled_ratio phone directory":                       3,
+		"intranet_measure_info reading accounts directory users/$count":             1,
+		"intranet_measure_info reading accounts_excluded directory users/$count":    1,
+		"intranet_measure_info reading profile_field_filled directory users/$count": 1,
+	}, got); diff != "" {
+		t.Errorf("series (-want +got):\n%s", diff)
+	}
+}
+
 func TestBuildIsDeterministic(t *testing.T) {
 	first := encode(t, expfmt.NewFormat(expfmt.TypeTextPlain), full().build())
 	for range 20 {

@@ -222,6 +222,7 @@ var changes = map[string]func(*rapid.T, *settings){
 		s.numbers = nil
 		for _, ref := range []measure.Ref{
 			{Measure: "pages"}, {Measure: measure.Custom, Label: "score"},
+			{Measure: "accounts"}, {Measure: "accounts_excluded", Label: "guest"}, {Measure: "accounts_excluded", Label: "service"},
 			{Measure: "pages_created", Window: measure.Windows[1]}, {Measure: "logged_in_users", Window: measure.Windows[2]},
 		} {
 			if definition := rapid.IntRange(0, 3).Draw(t, ref.String()); definition > 0 {

@@ -519,8 +519,14 @@ func (r *reference) snapshot() *Snapshot {
 		}
 		switch m.Basis {
 		case measure.Reported:
-			if n, ok := h.numbers[m.Ref]; ok && n.Definition == r.defined(m.Ref) {
-				add("", n.Value, n.AsOf)
+			refs := []measure.Ref{m.Ref}
+			if def.Label == "reason" {
+				refs = []measure.Ref{{Measure: m.Measure, Label: "guest"}, {Measure: m.Measure, Label: "service"}}
+			}
+			for _, ref := range refs {
+				if n, ok := h.numbers[ref]; ok && n.Definition == r.defined(ref) {
+					s.Values = append(s.Values, Value{ref, n.Value, m.Basis, n.AsOf})
+				}
 			}
 		case measure.Account:
 			r.listed(m.Measure, func(label string, value float64) { add(label, value, h.listed) })

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 )
 
@@ -92,9 +91,11 @@ func (t *Tally) Snapshot() *Snapshot {
 		w := slices.Index(measure.Windows, m.Window)
 		switch m.Basis {
 		case measure.Reported:
-			i := slices.IndexFunc(d.Readings, func(r collector.ReadingSource) bool { return r.Ref == m.Ref })
-			if n, ok := f.Numbers[m.Ref.String()]; ok && n.Definition == d.Readings[i].Definition {
-				add(m.Label, n.Value, n.AsOf)
+			for _, r := range d.Readings {
+				of := r.Measure == m.Measure && r.Window == m.Window && (m.Label == "" || r.Label == m.Label)
+				if n, ok := f.Numbers[r.Ref.String()]; of && ok && n.Definition == r.Definition {
+					add(r.Label, n.Value, n.AsOf)
+				}
 			}
 		case measure.Account:
 			if hasListing {

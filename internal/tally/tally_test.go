@@ -622,6 +622,40 @@ func TestReadingsTakeEffectOneByOne(t *testing.T) {
 	b.want("pages 9\ncustom.score 8.5")
 }
 
+func TestReadingsOfWhatIsOtherwiseCountedFromAccounts(t *testing.T) {
+	refs := []measure.Ref{
+		{Measure: "accounts"}, {Measure: "accounts_excluded", Label: "guest"}, {Measure: "accounts_excluded", Label: "disabled"},
+		{Measure: "profile_completion"}, {Measure: "profile_field_filled", Label: "phone"}, {Measure: "profile_field_filled", Label: "photo"},
+		{Measure: "site_visitors", Label: "news", Window: measure.Windows[1]}, {Measure: "site_visitors", Label: "help", Window: measure.Windows[1]},
+	}
+	b := newBench(t, func(d *collector.Description) {
+		d.Events, d.Accounts, d.Readings = nil, nil, nil
+		for _, ref := range refs {
+			d.Readings = append(d.Readings, collector.ReadingSource{Ref: ref, Definition: "count"})
+		}
+	})
+	for i, ref := range refs {
+		if ref.Label != "photo" { // one that the platform does not tell
+			b.readings = append(b.readings, collector.Reading{Ref: ref, Value: float64(i) / 8, AsOf: start})
+		}
+	}
+	b.mustPoll(0)
+	const want = `
+		accounts 0
+		accounts_excluded.guest 0.125
+		accounts_excluded.disabled 0.25
+		site_visitors.news over 7d 0.75
+		site_visitors.help over 7d 0.875
+		profile_completion 0.375
+		profile_field_filled.phone 0.5`
+	b.want(want)
+	b.reopen()
+	b.want(want)
+	b.description.Readings[1].Definition = "other"
+	b.reopen()
+	b.want(strings.Replace(want, "\t\taccounts_excluded.guest 0.125\n", "", 1))
+}
+
 func TestARereadKeepsTheAccountsOwnTimes(t *testing.T) {
 	b := newBench(t, func(d *collector.Description) {
 		d.Events = []collector.EventSource{{Kind: measure.PageCreated, Source: "log"}}

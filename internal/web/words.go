@@ -382,14 +382,21 @@ func accounts(s *tally.Snapshot) string {
 	}
 	text := words.Count(int64(counted.Value), "account") + " counted"
 	var reasons []string
-	excluded := 0.0
+	excluded, told := 0.0, false
 	for _, e := range s.Values {
-		if e.Measure == "accounts_excluded" && e.Value > 0 {
+		if e.Measure != "accounts_excluded" {
+			continue
+		}
+		told = true
+		if e.Value > 0 {
 			reasons = append(reasons, words.Quantity(e.Value, "")+" "+left[e.Label])
 			excluded += e.Value
 		}
 	}
-	if excluded == 0 {
+	switch {
+	case !told:
+		return text + "."
+	case excluded == 0:
 		return text + ", none left out."
 	}
 	return text + ", " + words.Quantity(excluded, "") + " not: " + list(reasons) + "."
