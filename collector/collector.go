@@ -16,8 +16,9 @@ import (
 
 // Types is the one table of platform types: what `type:` may be in the config file.
 var Types = map[string]New{
-	"mediawiki": newMediawiki,
-	"sql":       newSQL,
+	"mediawiki":    newMediawiki,
+	"microsoft365": newMicrosoft365,
+	"sql":          newSQL,
 }
 
 // New makes a collector from its part of the config file, without I/O. decode fills a struct of the

@@ -124,7 +124,7 @@ func (l *limited) Read(p []byte) (int, error) {
 		err = fmt.Errorf("%w %d MiB", errTooLarge, l.most>>20)
 	case l.dec != nil && l.most-l.left-l.dec.InputOffset() > maxValue:
 		err = errTooLong
-	case err == nil || err == io.EOF:
+	case err == nil, errors.Is(err, io.EOF):
 		return n, err
 	}
 	if l.err == nil {

@@ -1,0 +1,101 @@
+package collector
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/cause"
+	"github.com/intranet-exporter/intranet_exporter/internal/fetch"
+)
+
+// A microsoft365Graph is one workload of Microsoft Graph. Each has limits of its own, so that one which wants to be
+// left alone does not stop the others. https://learn.microsoft.com/graph/throttling-limits
+type microsoft365Graph struct {
+	client *fetch.Client
+	signIn *microsoft365SignIn
+}
+
+// ask sends one request, and a second one with a new token where the first is refused with an old one.
+func (g *microsoft365Graph) ask(ctx context.Context, r fetch.Request, read func(*fetch.Answer) error) error {
+	for {
+		token, err := g.signIn.bearer(ctx)
+		if err != nil {
+			return err
+		}
+		header := r.Header.Clone()
+		if header == nil {
+			header = http.Header{}
+		}
+		header.Set("Authorization", "Bearer "+token)
+		again := r
+		again.Header = header
+		err = g.client.Do(ctx, again, read)
+		status := fetch.Refused(err)
+		if status != http.StatusUnauthorized && status != http.StatusForbidden || !g.signIn.drop() {
+			return err
+		}
+	}
+}
+
+// get asks for one object.
+func (g *microsoft365Graph) get(ctx context.Context, path string, query url.Values, into any) error {
+	return g.ask(ctx, fetch.Request{Path: path, Query: query}, fetch.JSON(func(dec *jsontext.Decoder) error { return json.UnmarshalDecode(dec, into) }))
+}
+
+// list walks over a collection. row is called at each element.
+func (g *microsoft365Graph) list(ctx context.Context, path string, query url.Values, row func(*jsontext.Decoder) error) error {
+	var pages fetch.Pages
+	r := fetch.Request{Path: path, Query: query}
+	for {
+		taken, next := false, ""
+		err := g.ask(ctx, r, fetch.JSON(func(dec *jsontext.Decoder) error {
+			return fetch.Object(dec, func(name string) error {
+				switch name {
+				case "value":
+					taken = true
+					return fetch.Array(dec, func() error { return row(dec) })
+				case "@odata.nextLink":
+					return json.UnmarshalDecode(dec, &next)
+				}
+				return dec.SkipValue()
+			})
+		}))
+		switch {
+		case err != nil:
+			return err
+		case !taken:
+			return cause.Errorf(cause.BadResponse, "the answer has no list")
+		case next == "":
+			return nil
+		}
+		if err := pages.Next(next); err != nil {
+			return err
+		}
+		r = fetch.Request{Link: next}
+	}
+}
+
+// refusedByGraph says what the codes of Graph's errors mean, where the status does not.
+// https://learn.microsoft.com/graph/errors
+func refusedByGraph(status int, dec *jsontext.Decoder) error {
+	var answer struct {
+		Error struct {
+			Code string `json:"code"`
+		} `json:"error"`
+	}
+	if err := json.UnmarshalDecode(dec, &answer); err != nil {
+		return err
+	}
+	switch code := answer.Error.Code; {
+	case code == "Authentication_RequestFromNonPremiumTenantOrB2CTenant":
+		return cause.Errorf(cause.Permission, "answered %d: the tenant has no licence for it; sign-ins need Microsoft Entra ID P1", status)
+	case strings.EqualFold(code, "MissingCredentials"): // of reports that are out of order, for a token that is good
+		return cause.Errorf(cause.Unavailable, "answered %d: the report is out of order", status)
+	}
+	return nil
+}
