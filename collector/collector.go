@@ -7,10 +7,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 )
 
@@ -274,4 +276,18 @@ func listed[S ~string](names []S) string {
 func digest(texts ...string) string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q", texts))
 	return hex.EncodeToString(sum[:])
+}
+
+// secret returns what the config file says, or the present content of a file.
+func secret(value, file string) func() (string, error) {
+	return func() (string, error) {
+		if file == "" {
+			return value, nil
+		}
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return "", cause.Errorf(cause.Other, "%w", err)
+		}
+		return strings.TrimSpace(string(content)), nil
+	}
 }

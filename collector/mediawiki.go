@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -43,18 +42,20 @@ var (
 // errMediawikiSession says that the wiki does not know our session any more.
 var errMediawikiSession = cause.Errorf(cause.Auth, "the wiki does not take us for logged in; are the credentials valid?")
 
+// A mediawikiConfig holds the keys of type mediawiki.
 type mediawikiConfig struct {
 	URL          string `yaml:"url"`
 	Namespaces   []int  `yaml:"namespaces"`
 	fetch.Config `yaml:",inline"`
 }
 
+// A mediawiki reads a wiki through its action API.
 type mediawiki struct {
-	client     *fetch.Client
-	definition string
-	namespaces []string
-	profile    []string
-	now        func() time.Time
+	client      *fetch.Client
+	description Description
+	namespaces  []string
+	profile     []string
+	now         func() time.Time
 
 	user     bool // we are somebody there, so every request asserts it
 	username func() (string, error)
@@ -65,77 +66,75 @@ type mediawiki struct {
 }
 
 func newMediawiki(decode func(any) error, o Options) (Collector, error) {
-	c := mediawikiConfig{Namespaces: []int{0}, Config: fetch.DefaultConfig()}
-	if err := decode(&c); err != nil {
+	cfg := mediawikiConfig{Namespaces: []int{0}, Config: fetch.DefaultConfig()}
+	if err := decode(&cfg); err != nil {
 		return nil, err
 	}
-	m := &mediawiki{definition: fmt.Sprint(c.URL, c.Namespaces), profile: o.Profile, now: o.Now}
+	if err := cfg.check(o.Profile); err != nil {
+		return nil, err
+	}
+	m := &mediawiki{profile: o.Profile, now: o.Now}
 	if m.now == nil {
 		m.now = time.Now
 	}
 	if m.profile == nil {
 		m.profile = mediawikiFields
 	}
-	for i, f := range m.profile {
-		if !slices.Contains(mediawikiFields, f) {
-			return nil, keyErrorf(fmt.Sprintf("profile.fields[%d]", i), "is no profile field of MediaWiki; there are %s", strings.Join(mediawikiFields, " and "))
-		}
+	for _, n := range cfg.Namespaces {
+		m.namespaces = append(m.namespaces, strconv.Itoa(n))
 	}
-	if len(c.Namespaces) == 0 {
-		return nil, keyErrorf("namespaces", "is empty; write the numbers of the namespaces with content, such as [0]")
-	}
-	for _, n := range c.Namespaces {
-		name := strconv.Itoa(n)
-		if n < 0 || n%2 == 1 {
-			return nil, keyErrorf("namespaces", "%d has no content pages; numbers of content namespaces are even, such as 0", n)
-		}
-		if slices.Contains(m.namespaces, name) {
-			return nil, keyErrorf("namespaces", "%d is there twice", n)
-		}
-		m.namespaces = append(m.namespaces, name)
-	}
-
-	auth := c.HTTPClient.BasicAuth
-	m.user = auth != nil || c.HTTPClient.Authorization != nil || c.HTTPClient.OAuth2 != nil
+	auth := cfg.HTTPClient.BasicAuth
+	m.user = auth != nil || cfg.HTTPClient.Authorization != nil || cfg.HTTPClient.OAuth2 != nil
 	if auth != nil { // a bot password: it logs in, and is no basic authentication
-		c.HTTPClient.BasicAuth = nil
+		cfg.HTTPClient.BasicAuth = nil
 		auth.SetDirectory(o.Dir)
-		if auth.Username == "" && auth.UsernameFile == "" || auth.UsernameFile == "" && !strings.Contains(auth.Username, "@") {
-			return nil, keyErrorf("http_client.basic_auth.username", `is not that of a bot password; write one such as "Kpibot@exporter", made on the wiki's page Special:BotPasswords`)
-		}
-		if auth.Password == "" && auth.PasswordFile == "" {
-			return nil, keyErrorf("http_client.basic_auth", "has no password; write the bot password to a file, and its name as password_file")
-		}
 		m.username = secret(auth.Username, auth.UsernameFile)
 		m.password = secret(string(auth.Password), auth.PasswordFile)
 	}
-	client, key, err := fetch.New(c.URL, c.Config, fetch.Options{UserAgent: o.UserAgent, Dir: o.Dir, OnRequest: o.OnRequest, Session: true})
+	client, key, err := fetch.New(cfg.URL, cfg.Config, fetch.Options{UserAgent: o.UserAgent, Dir: o.Dir, OnRequest: o.OnRequest, Session: true})
 	if err != nil {
 		return nil, &KeyError{key, err}
 	}
 	m.client = client
+	m.description = cfg.describe(m.profile)
 	return m, nil
 }
 
-// secret returns what the config file says, or the present content of a file.
-func secret(value, file string) func() (string, error) {
-	return func() (string, error) {
-		if file == "" {
-			return value, nil
+func (cfg mediawikiConfig) check(profile []string) error {
+	var problems []error
+	wrong := func(key, format string, args ...any) { problems = append(problems, keyErrorf(key, format, args...)) }
+	for i, f := range profile {
+		if !slices.Contains(mediawikiFields, f) {
+			wrong(fmt.Sprintf("profile.fields[%d]", i), "is no profile field of MediaWiki; there are %s", strings.Join(mediawikiFields, " and "))
 		}
-		content, err := os.ReadFile(file)
-		if err != nil {
-			return "", cause.Errorf(cause.Other, "%w", err)
-		}
-		return strings.TrimSpace(string(content)), nil
 	}
+	if len(cfg.Namespaces) == 0 {
+		wrong("namespaces", "is empty; write the numbers of the namespaces with content, such as [0]")
+	}
+	for i, n := range cfg.Namespaces {
+		if n < 0 || n%2 == 1 {
+			wrong("namespaces", "%d has no content pages; numbers of content namespaces are even, such as 0", n)
+		} else if slices.Contains(cfg.Namespaces[:i], n) {
+			wrong("namespaces", "%d is there twice", n)
+		}
+	}
+	if auth := cfg.HTTPClient.BasicAuth; auth != nil {
+		if auth.Username == "" && auth.UsernameFile == "" || auth.UsernameFile == "" && !strings.Contains(auth.Username, "@") {
+			wrong("http_client.basic_auth.username", `is not that of a bot password; write one such as "Kpibot@exporter", made on the wiki's page Special:BotPasswords`)
+		}
+		if auth.Password == "" && auth.PasswordFile == "" {
+			wrong("http_client.basic_auth", "has no password; write the bot password to a file, and its name as password_file")
+		}
+	}
+	return errors.Join(problems...)
 }
 
-func (m *mediawiki) Describe() Description {
+// describe says what any wiki delivers, whose profiles have these fields.
+func (cfg mediawikiConfig) describe(profile []string) Description {
 	revisions := "generator=allrevisions"
 	return Description{
 		Events:   []EventSource{{Kind: measure.PageCreated, Source: revisions}, {Kind: measure.PageEdit, Source: revisions}},
-		Accounts: &AccountSource{Source: "list=allusers", Profile: m.profile},
+		Accounts: &AccountSource{Source: "list=allusers", Profile: profile},
 		Readings: []ReadingSource{{Ref: measure.Ref{Measure: "pages"}, Source: "list=allpages", Unit: "pages"}},
 		Permissions: []Permission{
 			{Name: mediawikiRead, Required: true, Lost: "everything"},
@@ -162,9 +161,11 @@ func (m *mediawiki) Describe() Description {
 		// One span for all windows: a page of merged histories has several first revisions, and is created once.
 		Step:       measure.Longest,
 		Reread:     true,
-		Definition: m.definition,
+		Definition: fmt.Sprint(cfg.URL, cfg.Namespaces),
 	}
 }
+
+func (m *mediawiki) Describe() Description { return m.description }
 
 func (m *mediawiki) Probe(ctx context.Context) (Access, error) {
 	var me struct {
