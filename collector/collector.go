@@ -30,12 +30,13 @@ type New func(decode func(any) error, o Options) (Collector, error)
 
 // Options are what a collector gets besides its own keys.
 type Options struct {
-	Name      string            // of the platform in the config file
-	UserAgent string            // for HTTP
-	Dir       string            // that relative file names in the config file start from
-	Profile   []string          // fields that count for profile completion; nil = all that the platform tells
-	OnRequest func(code string) // called once for each request sent; code is an HTTP status, "error", or "ok"
-	Now       func() time.Time  // nil = time.Now
+	Name      string                                     // of the platform in the config file
+	UserAgent string                                     // for HTTP
+	Dir       string                                     // that relative file names in the config file start from
+	Profile   []string                                   // fields that count for profile completion; nil = all that the platform tells
+	OnRequest func(code string)                          // called once for each request sent; code is an HTTP status, "error", or "ok"
+	Now       func() time.Time                           // nil = time.Now
+	Wait      func(context.Context, time.Duration) error // pauses between requests; nil = as long as it is told
 }
 
 // A KeyError is a mistake in one key of a platform's part of the config file.

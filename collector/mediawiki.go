@@ -91,7 +91,7 @@ func newMediawiki(decode func(any) error, o Options) (Collector, error) {
 		m.username = secret(auth.Username, auth.UsernameFile)
 		m.password = secret(string(auth.Password), auth.PasswordFile)
 	}
-	client, key, err := fetch.New(cfg.URL, cfg.Config, fetch.Options{UserAgent: o.UserAgent, Dir: o.Dir, OnRequest: o.OnRequest, Session: true})
+	client, key, err := fetch.New(cfg.URL, cfg.Config, fetch.Options{UserAgent: o.UserAgent, Dir: o.Dir, OnRequest: o.OnRequest, Wait: o.Wait, Session: true})
 	if err != nil {
 		return nil, &KeyError{key, err}
 	}

@@ -386,12 +386,14 @@ func (w *wiki) open(t testing.TB, o Options, more string) *mediawiki {
 	if !strings.Contains(more, "http_client") {
 		text += "http_client: {basic_auth: {username: " + wikiUser + "@exporter, password_file: password}}\n"
 	}
+	if o.Wait == nil {
+		o.Wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	}
 	c, err := newMediawiki(strictly(text), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := c.(*mediawiki)
-	m.client.Wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
 	return m
 }
 
@@ -811,12 +813,11 @@ func TestMediawikiFaults(t *testing.T) {
 
 func TestMediawikiRecovers(t *testing.T) {
 	w := newWiki(t)
-	m := w.open(t, Options{}, "")
 	var waits []time.Duration
-	m.client.Wait = func(_ context.Context, d time.Duration) error {
+	m := w.open(t, Options{Wait: func(_ context.Context, d time.Duration) error {
 		waits = append(waits, d.Truncate(time.Second))
 		return nil
-	}
+	}}, "")
 	whole := events(t, m, wikiStart, wikiStart.Add(28*24*time.Hour))
 
 	asked, denied := 0, false

@@ -26,9 +26,8 @@ const (
 )
 
 const (
-	freshFor   = 30 * time.Minute // a number that changes once a day is not asked for again
-	provenFor  = 2 * time.Minute  // what a token may do hardly changes before the next one
-	signInRate = 0.4              // requests per second; the platform's limit is 5 in 10 s
+	freshFor  = 30 * time.Minute // a number that changes once a day is not asked for again
+	provenFor = 2 * time.Minute  // what a token may do hardly changes before the next one
 )
 
 // A microsoft365 reads one product of a tenant through Microsoft Graph.
@@ -90,7 +89,7 @@ func newMicrosoft365(decode func(any) error, o Options) (Collector, error) {
 		Step:       measure.Longest,
 		Definition: cfg.definition(),
 	}
-	if err := errors.Join(m.addReports(cfg, o, connect), m.addUsers(cfg, o.Profile, connect), m.addSignIns(cfg, connect), m.addSites(cfg, connect)); err != nil {
+	if err := errors.Join(m.addReports(cfg, o, connect), m.addUsers(cfg, o.Profile, connect), m.addSignIns(cfg, o, connect), m.addSites(cfg, connect)); err != nil {
 		return nil, err
 	}
 	for _, p := range m.probes {
@@ -123,7 +122,7 @@ func (m *microsoft365) addReports(cfg microsoft365Config, o Options, connect mic
 	if cfg.Product == entra {
 		return nil
 	}
-	graph, err := connect("v1.0", 0, true)
+	graph, err := connect("v1.0", true)
 	if err != nil {
 		return err
 	}
@@ -132,7 +131,7 @@ func (m *microsoft365) addReports(cfg microsoft365Config, o Options, connect mic
 	r := &microsoft365Reports{
 		graph: graph, domains: cfg.DownloadDomains, plain: strings.HasPrefix(cfg.GraphURL, "http:"), now: m.now, limits: map[string]*rate.Limiter{},
 		download: func(origin string) (*fetch.Client, error) {
-			client, _, err := fetch.New(origin, bare, fetch.Options{UserAgent: o.UserAgent, Dir: o.Dir, OnRequest: o.OnRequest})
+			client, _, err := fetch.New(origin, bare, fetch.Options{UserAgent: o.UserAgent, Dir: o.Dir, OnRequest: o.OnRequest, Wait: o.Wait})
 			return client, err
 		},
 	}
@@ -168,7 +167,7 @@ func (m *microsoft365) addUsers(cfg microsoft365Config, profile []string, connec
 	if cfg.Accounts == accountsReported {
 		return nil
 	}
-	graph, err := connect("v1.0", 0, false)
+	graph, err := connect("v1.0", false)
 	if err != nil {
 		return err
 	}
@@ -187,36 +186,33 @@ func (m *microsoft365) addUsers(cfg microsoft365Config, profile []string, connec
 }
 
 // addSignIns adds who signs in.
-func (m *microsoft365) addSignIns(cfg microsoft365Config, connect microsoft365Connect) error {
-	lost := "logins and logged-in users"
-	switch cfg.SignIns.Source {
-	case signInLog:
-		graph, err := connect("v1.0", signInRate, false)
-		if err != nil {
-			return err
-		}
-		m.signIns = &microsoft365SignIns{graph: graph, application: cfg.SignIns.Application, foreign: cfg.Accounts == accountsListed, now: m.now}
-		d := &m.description
-		d.Events = []EventSource{{Kind: measure.Login, Source: "auditLogs/signIns", Memory: time.Duration(cfg.SignIns.Retention)}}
+func (m *microsoft365) addSignIns(cfg microsoft365Config, o Options, connect microsoft365Connect) error {
+	if cfg.SignIns.Source == "" {
+		return nil
+	}
+	version := map[string]string{signInLog: "v1.0", signInSummary: "beta"}[cfg.SignIns.Source]
+	graph, err := connect(version, false)
+	if err != nil {
+		return err
+	}
+	graph.pace = newPace(signInEvery, o.Wait, m.now)
+	s := &microsoft365SignIns{graph: graph, application: cfg.SignIns.Application, foreign: cfg.Accounts == accountsListed, now: m.now}
+	d := &m.description
+	if cfg.SignIns.Source == signInLog {
+		m.signIns = s
+		d.Events = []EventSource{{Kind: measure.Login, Source: s.path(), Memory: time.Duration(cfg.SignIns.Retention)}}
 		d.Settle, d.Overlap, d.Step = signInSettle, signInOverlap, 24*time.Hour
-		m.require(false, auditLogRead, lost, m.signIns.probe)
-	case signInSummary:
-		graph, err := connect("beta", signInRate, false)
-		if err != nil {
-			return err
-		}
-		s := &microsoft365SignIns{graph: graph, now: m.now}
+	} else {
 		var refs []measure.Ref
 		for _, w := range measure.Windows {
 			refs = append(refs, measure.Ref{Measure: "logins", Window: w})
 		}
 		m.numbers = append(m.numbers, &microsoft365Number{
-			sources: microsoft365Sources("auditLogs/signInEventsSummary", refs...),
-			read:    func(ctx context.Context, _ bool) ([]Reading, error) { return s.summary(ctx) },
+			sources: microsoft365Sources(s.path(), refs...), read: func(ctx context.Context, _ bool) ([]Reading, error) { return s.summary(ctx) },
 		})
-		m.description.Lag = 24 * time.Hour
-		m.require(false, auditLogRead, lost, s.probeSummary)
+		d.Lag = 24 * time.Hour
 	}
+	m.require(false, auditLogRead, "logins and logged-in users", s.probe)
 	return nil
 }
 
@@ -225,7 +221,7 @@ func (m *microsoft365) addSites(cfg microsoft365Config, connect microsoft365Conn
 	if len(cfg.Sites) == 0 {
 		return nil
 	}
-	graph, err := connect("v1.0", 0, false)
+	graph, err := connect("v1.0", false)
 	if err != nil {
 		return err
 	}
@@ -326,12 +322,12 @@ func (m *microsoft365) Events(ctx context.Context, from, to time.Time, emit func
 	return nil
 }
 
-// actor returns the account with an address, or the address for one that is not listed.
-func (m *microsoft365) actor(address string) string {
-	if id, ok := m.ids[m.hash(address)]; ok {
+// actor returns the account with an address, and an id as it is, like the address of one that is not listed.
+func (m *microsoft365) actor(who string) string {
+	if id, ok := m.ids[m.hash(who)]; ok {
 		return id
 	}
-	return strings.ToLower(address)
+	return strings.ToLower(who)
 }
 
 // Readings tells all numbers, each with its own time.

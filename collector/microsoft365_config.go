@@ -187,14 +187,13 @@ func (cfg microsoft365Config) definition() string {
 	return digest(parts...)
 }
 
-// A microsoft365Connect makes the client of a workload in a version of Graph. perSecond = 0 is the platform's own budget;
-// redirects says whether they are handed on.
-type microsoft365Connect func(version string, perSecond float64, redirects bool) (*microsoft365Graph, error)
+// A microsoft365Connect makes the client of a workload in a version of Graph, which hands on redirects or follows them.
+type microsoft365Connect func(version string, redirects bool) (*microsoft365Graph, error)
 
 // connect returns what makes clients, all of which sign in once.
 func (cfg microsoft365Config) connect(o Options, now func() time.Time) (microsoft365Connect, error) {
 	open := func(address, key string, c fetch.Config, options fetch.Options) (*fetch.Client, error) {
-		options.UserAgent, options.Dir, options.OnRequest = o.UserAgent, o.Dir, o.OnRequest
+		options.UserAgent, options.Dir, options.OnRequest, options.Wait = o.UserAgent, o.Dir, o.OnRequest, o.Wait
 		client, wrong, err := fetch.New(address, c, options)
 		if wrong == "url" {
 			wrong = key
@@ -217,13 +216,9 @@ func (cfg microsoft365Config) connect(o Options, now func() time.Time) (microsof
 	if cfg.ClientSecretFile != "" {
 		signIn.secret = secret("", config.JoinDir(o.Dir, cfg.ClientSecretFile))
 	}
-	return func(version string, perSecond float64, redirects bool) (*microsoft365Graph, error) {
-		c := cfg.Config
-		if perSecond > 0 {
-			c.RequestsPerSecond = min(c.RequestsPerSecond, perSecond)
-		}
-		client, err := open(graph+"/"+version, "graph_url", c, fetch.Options{Refusal: refusedByGraph, Redirects: redirects})
-		return &microsoft365Graph{client, signIn}, err
+	return func(version string, redirects bool) (*microsoft365Graph, error) {
+		client, err := open(graph+"/"+version, "graph_url", cfg.Config, fetch.Options{Refusal: refusedByGraph, Redirects: redirects})
+		return &microsoft365Graph{client: client, signIn: signIn}, err
 	}, nil
 }
 

@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
+	"golang.org/x/time/rate"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/fetch"
@@ -18,11 +20,29 @@ import (
 type microsoft365Graph struct {
 	client *fetch.Client
 	signIn *microsoft365SignIn
+	pace   func(context.Context) error // waits until one more request is allowed; nil = requests_per_second suffices
+}
+
+// newPace returns what waits so long that no two requests are closer to each other.
+func newPace(apart time.Duration, wait func(context.Context, time.Duration) error, now func() time.Time) func(context.Context) error {
+	if wait == nil {
+		wait = fetch.Wait
+	}
+	limit := rate.NewLimiter(rate.Every(apart), 1)
+	return func(ctx context.Context) error {
+		at := now()
+		return wait(ctx, limit.ReserveN(at, 1).DelayFrom(at))
+	}
 }
 
 // ask sends one request, and a second one with a new token where the first is refused with an old one.
 func (g *microsoft365Graph) ask(ctx context.Context, r fetch.Request, read func(*fetch.Answer) error) error {
 	for {
+		if g.pace != nil {
+			if err := g.pace(ctx); err != nil {
+				return err
+			}
+		}
 		token, err := g.signIn.bearer(ctx)
 		if err != nil {
 			return err

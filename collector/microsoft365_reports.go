@@ -133,7 +133,8 @@ type microsoft365Settings struct {
 
 // probeSettings proves that the settings may be read.
 func (r *microsoft365Reports) probeSettings(ctx context.Context) error {
-	return r.graph.get(ctx, "admin/reportSettings", nil, &microsoft365Settings{})
+	_, err := r.concealed(ctx, true)
+	return err
 }
 
 // concealed tells whether reports show hashes in place of names.

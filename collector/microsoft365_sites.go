@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ type microsoft365Site struct {
 // A microsoft365Page is a page that is published, or was and is being edited.
 type microsoft365Page struct {
 	created, changed time.Time
-	creator, editor  string // addresses, "" = not known
+	creator, editor  string // ids or addresses, "" = not known
 	edited           bool   // after it was published first
 }
 
@@ -74,20 +75,24 @@ func (s *microsoft365Sites) probe(ctx context.Context) error {
 	return nil
 }
 
-// A microsoft365Identity is who did something: an address, but no id.
+// A microsoft365Identity is who did something. Most often there is an address only.
 type microsoft365Identity struct {
 	User struct {
+		ID   string `json:"id"`
 		Mail string `json:"email"`
 	} `json:"user"`
 }
 
-// list lists the pages of all sites, unless that was done since a time.
+// who is the id of an account where that is told, else an address, "" for an application.
+func (i microsoft365Identity) who() string { return cmp.Or(i.User.ID, i.User.Mail) }
+
+// list lists the pages of all sites, unless that was done since a time, and a moment ago.
 // https://learn.microsoft.com/graph/api/sitepage-list
 func (s *microsoft365Sites) list(ctx context.Context, since time.Time) error {
-	if !s.listed.IsZero() && !s.listed.Before(since) {
+	began := s.now()
+	if age := began.Sub(s.listed); !s.listed.Before(since) && age >= 0 && age < siteSettle { // in the same poll
 		return nil
 	}
-	began := s.now()
 	var pages []microsoft365Page
 	for _, site := range s.sites {
 		if site.id == "" {
@@ -127,7 +132,7 @@ func (s *microsoft365Sites) list(ctx context.Context, since time.Time) error {
 				return nil
 			}
 			pages = append(pages, microsoft365Page{
-				created: row.Created, changed: row.Changed, creator: row.Creator.User.Mail, editor: row.Editor.User.Mail,
+				created: row.Created, changed: row.Changed, creator: row.Creator.who(), editor: row.Editor.who(),
 				edited: row.State.Version != "1.0" && row.Changed.After(row.Created),
 			})
 			return nil
@@ -141,8 +146,8 @@ func (s *microsoft365Sites) list(ctx context.Context, since time.Time) error {
 }
 
 // events tells what was done in [from, to): pages that are there now were created once, and were changed at least once
-// where their last change is another one than publishing. actor finds the account of an address.
-func (s *microsoft365Sites) events(ctx context.Context, from, to time.Time, actor func(address string) string, emit func(Event)) error {
+// where their last change is another one than publishing. actor finds the account.
+func (s *microsoft365Sites) events(ctx context.Context, from, to time.Time, actor func(who string) string, emit func(Event)) error {
 	if err := s.list(ctx, to); err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ const (
 	signInOverlap = 6 * time.Hour
 )
 
+// signInEvery is the pace of requests for sign-ins: the platform's limit is 5 in 10 s.
+const signInEvery = 2500 * time.Millisecond
+
 // microsoft365Fields are the profile fields that Graph lists and counts, by their names in the config file.
 var microsoft365Fields = map[string]string{
 	"city": "city", "company_name": "companyName", "country": "country", "department": "department", "job_title": "jobTitle",
@@ -222,8 +225,8 @@ func (u *microsoft365Users) count(ctx context.Context, filter string) (float64, 
 // A microsoft365SignIns reads who signed in to an application.
 type microsoft365SignIns struct {
 	graph       *microsoft365Graph
-	application string
-	foreign     bool // people of other tenants count too: the listing knows who is a guest
+	application string // "" = all of them, of which only the number is told
+	foreign     bool   // people of other tenants count too: the listing knows who is a guest
 	now         func() time.Time
 }
 
@@ -246,7 +249,7 @@ func (s *microsoft365SignIns) log(ctx context.Context, from, to time.Time, emit 
 	filter := fmt.Sprintf("createdDateTime ge %s and createdDateTime lt %s and appId eq '%s' and status/errorCode eq 0",
 		first.Format(time.RFC3339), last.Format(time.RFC3339), s.application)
 	seen := newHashed()
-	return s.graph.list(ctx, "auditLogs/signIns", url.Values{"$filter": {filter}, "$top": {"1000"}}, func(dec *jsontext.Decoder) error {
+	return s.graph.list(ctx, s.path(), url.Values{"$filter": {filter}, "$top": {"1000"}}, func(dec *jsontext.Decoder) error {
 		var row microsoft365Login
 		if err := json.UnmarshalDecode(dec, &row); err != nil {
 			return err
@@ -266,12 +269,23 @@ func (s *microsoft365SignIns) log(ctx context.Context, from, to time.Time, emit 
 	})
 }
 
-// probe proves that the log may be read.
+// path is where sign-ins are told.
+func (s *microsoft365SignIns) path() string {
+	if s.application == "" {
+		return "auditLogs/signInEventsSummary"
+	}
+	return "auditLogs/signIns"
+}
+
+// probe proves that sign-ins may be read.
 func (s *microsoft365SignIns) probe(ctx context.Context) error {
 	var page struct {
-		Logins []microsoft365Login `json:"value"`
+		Rows []jsontext.Value `json:"value"`
 	}
-	return s.graph.get(ctx, "auditLogs/signIns", url.Values{"$top": {"1"}}, &page)
+	if err := s.graph.get(ctx, s.path(), url.Values{"$top": {"1"}}, &page); err != nil || page.Rows != nil {
+		return err
+	}
+	return cause.Errorf(cause.BadResponse, "the answer has no list")
 }
 
 // A microsoft365Day is a row of the summary.
@@ -285,7 +299,7 @@ type microsoft365Day struct {
 func (s *microsoft365SignIns) summary(ctx context.Context) ([]Reading, error) {
 	days := series{}
 	today := s.now().UTC().Truncate(24 * time.Hour)
-	err := s.graph.list(ctx, "auditLogs/signInEventsSummary", url.Values{}, func(dec *jsontext.Decoder) error {
+	err := s.graph.list(ctx, s.path(), url.Values{}, func(dec *jsontext.Decoder) error {
 		var row microsoft365Day
 		if err := json.UnmarshalDecode(dec, &row); err != nil {
 			return err
@@ -304,14 +318,6 @@ func (s *microsoft365SignIns) summary(ctx context.Context) ([]Reading, error) {
 		return nil, err
 	}
 	return days.readings("logins", measure.Windows), nil
-}
-
-// probeSummary proves that the summary may be read.
-func (s *microsoft365SignIns) probeSummary(ctx context.Context) error {
-	var page struct {
-		Days []microsoft365Day `json:"value"`
-	}
-	return s.graph.get(ctx, "auditLogs/signInEventsSummary", url.Values{"$top": {"1"}}, &page)
 }
 
 // microsoft365FieldNames lists the profile fields.

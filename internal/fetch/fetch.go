@@ -56,10 +56,11 @@ func DefaultConfig() Config {
 // Options are what a client needs besides its config.
 type Options struct {
 	UserAgent string
-	Dir       string            // that relative file names start from
-	OnRequest func(code string) // called once for each request sent; code is the HTTP status, or "error"
-	Session   bool              // keep cookies
-	Redirects bool              // hand on answers with status 302 and 304, and follow none
+	Dir       string                                     // that relative file names start from
+	OnRequest func(code string)                          // called once for each request sent; code is the HTTP status, or "error"
+	Wait      func(context.Context, time.Duration) error // pauses between two attempts; nil = Wait
+	Session   bool                                       // keep cookies
+	Redirects bool                                       // hand on answers with status 302 and 304, and follow none
 	// Refusal says what the body of an answer with another status than of success means. An error without a cause
 	// says that it means nothing more than its status does; nil = it never does.
 	Refusal func(status int, dec *jsontext.Decoder) error
@@ -67,9 +68,6 @@ type Options struct {
 
 // A Client talks to one platform, one request at a time.
 type Client struct {
-	// Wait pauses between two attempts. Tests replace it.
-	Wait func(context.Context, time.Duration) error
-
 	base    *url.URL
 	config  Config
 	options Options
@@ -99,7 +97,10 @@ func New(address string, c Config, o Options) (client *Client, key string, err e
 	}
 	c.HTTPClient.SetDirectory(o.Dir)
 	burst := max(1, int(c.RequestsPerSecond))
-	return &Client{Wait: wait, base: base, config: c, options: o, limiter: rate.NewLimiter(rate.Limit(c.RequestsPerSecond), burst)}, "", nil
+	if o.Wait == nil {
+		o.Wait = Wait
+	}
+	return &Client{base: base, config: c, options: o, limiter: rate.NewLimiter(rate.Limit(c.RequestsPerSecond), burst)}, "", nil
 }
 
 // A Request is one question to a platform.
@@ -167,7 +168,7 @@ func (c *Client) Do(ctx context.Context, r Request, read func(*Answer) error) (e
 		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < pause {
 			return err
 		}
-		if err := c.Wait(ctx, pause); err != nil {
+		if err := c.options.Wait(ctx, pause); err != nil {
 			return err
 		}
 	}
@@ -337,7 +338,8 @@ func backoff(attempt int) time.Duration {
 	return d/2 + rand.N(d/2)
 }
 
-func wait(ctx context.Context, d time.Duration) error {
+// Wait returns after d, or when ctx ends.
+func Wait(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

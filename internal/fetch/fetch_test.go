@@ -34,18 +34,18 @@ func open(t *testing.T, address string, pauses *[]time.Duration, change func(*Co
 	t.Helper()
 	c, o := DefaultConfig(), Options{UserAgent: "intranet_exporter/test"}
 	c.RequestsPerSecond = 1e6
+	o.Wait = func(_ context.Context, d time.Duration) error {
+		if pauses != nil {
+			*pauses = append(*pauses, d)
+		}
+		return nil
+	}
 	if change != nil {
 		change(&c, &o)
 	}
 	client, key, err := New(address, c, o)
 	if err != nil {
 		t.Fatal(key, err)
-	}
-	client.Wait = func(_ context.Context, d time.Duration) error {
-		if pauses != nil {
-			*pauses = append(*pauses, d)
-		}
-		return nil
 	}
 	return client
 }
