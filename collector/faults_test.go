@@ -105,7 +105,10 @@ func (f *front) count() int {
 }
 
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	_ = r.ParseForm() // only when all was read the server notices that the client is gone
+	body, _ := io.ReadAll(r.Body) // only when all was read the server notices that the client is gone
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	_ = r.ParseForm()
+	r.Body = io.NopCloser(bytes.NewReader(body))
 	fault, turn := f.next()
 	if !turn {
 		f.platform.ServeHTTP(w, r)

@@ -196,7 +196,7 @@ func (m *microsoft365) addSignIns(cfg microsoft365Config, o Options, connect mic
 		return err
 	}
 	graph.pace = newPace(signInEvery, o.Wait, m.now)
-	s := &microsoft365SignIns{graph: graph, application: cfg.SignIns.Application, foreign: cfg.Accounts == accountsListed, now: m.now}
+	s := &microsoft365SignIns{graph: graph, application: cfg.SignIns.Application, tenant: cfg.Tenant, guests: cfg.Accounts == accountsListed, now: m.now}
 	d := &m.description
 	if cfg.SignIns.Source == signInLog {
 		m.signIns = s
@@ -285,7 +285,9 @@ func (m *microsoft365) Accounts(ctx context.Context, emit func(Account)) error {
 	err := m.users.list(ctx, func(addresses []string, a Account) {
 		if m.sites != nil {
 			for _, address := range addresses {
-				ids[m.hash(address)] = a.ID
+				if address != "" {
+					ids[m.hash(address)] = a.ID
+				}
 			}
 		}
 		emit(a)

@@ -74,10 +74,7 @@ type microsoft365SiteConfig struct {
 	URL  string `yaml:"url"`
 }
 
-var (
-	microsoft365GUID   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-	microsoft365Domain = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
-)
+var microsoft365GUID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // check holds what every product needs.
 func (cfg *microsoft365Config) check() error {
@@ -87,8 +84,8 @@ func (cfg *microsoft365Config) check() error {
 	if !slices.Contains(products, cfg.Product) {
 		wrong("product", "write which product this platform is: %s", listed(products))
 	}
-	if !microsoft365GUID.MatchString(cfg.Tenant) && !microsoft365Domain.MatchString(cfg.Tenant) {
-		wrong("tenant", "is not a tenant; write its id, such as 00000000-0000-0000-0000-000000000000, or a domain such as contoso.onmicrosoft.com")
+	if !microsoft365GUID.MatchString(cfg.Tenant) {
+		wrong("tenant", "is not the id of a tenant; the overview of Microsoft Entra ID shows it, such as 00000000-0000-0000-0000-000000000000")
 	}
 	if !microsoft365GUID.MatchString(cfg.ClientID) {
 		wrong("client_id", "is not the id of an application; the app registration shows it, such as 00000000-0000-0000-0000-000000000000")

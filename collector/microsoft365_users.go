@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -50,44 +51,64 @@ type microsoft365Users struct {
 
 // A microsoft365User is a row of the directory.
 type microsoft365User struct {
-	ID       string               `json:"id"`
-	Name     string               `json:"userPrincipalName"`
-	Mail     string               `json:"mail"`
-	Type     string               `json:"userType"`
-	Enabled  *bool                `json:"accountEnabled"`
-	Licences microsoft365Licences `json:"assignedLicenses"`
-	Profile  map[string]any       `json:",inline"`
+	id, name, mail, kind string
+	enabled              *bool
+	licensed             bool
+	filled               []bool // by the fields that count
 }
 
-// microsoft365Licences tells whether there are any.
-type microsoft365Licences bool
-
-// UnmarshalJSONFrom implements json.UnmarshalerFrom.
-func (l *microsoft365Licences) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
-	return fetch.Array(dec, func() error {
-		*l = true
+// row reads a row: the fields of the profile are those that are configured.
+func (u *microsoft365Users) row(dec *jsontext.Decoder) (row microsoft365User, err error) {
+	row.filled = make([]bool, len(u.fields))
+	err = fetch.Object(dec, func(name string) error {
+		switch name {
+		case "id":
+			return json.UnmarshalDecode(dec, &row.id)
+		case "userPrincipalName":
+			return json.UnmarshalDecode(dec, &row.name)
+		case "mail":
+			return json.UnmarshalDecode(dec, &row.mail)
+		case "userType":
+			return json.UnmarshalDecode(dec, &row.kind)
+		case "accountEnabled":
+			return json.UnmarshalDecode(dec, &row.enabled)
+		case "assignedLicenses":
+			return fetch.Array(dec, func() error {
+				row.licensed = true
+				return dec.SkipValue()
+			})
+		}
+		for i, f := range u.fields {
+			if name == microsoft365Fields[f] {
+				text := ""
+				err := json.UnmarshalDecode(dec, &text)
+				row.filled[i] = strings.TrimSpace(text) != ""
+				return err
+			}
+		}
 		return dec.SkipValue()
 	})
+	return row, err
 }
 
 // probe proves that the directory is told whole: what a lesser permission does not give is simply not there.
 func (u *microsoft365Users) probe(ctx context.Context) error {
 	query := url.Values{"$select": {"id,accountEnabled"}, "$top": {"1"}}
-	return u.graph.ask(ctx, fetch.Request{Path: "users", Query: query}, fetch.JSON(func(dec *jsontext.Decoder) error {
-		var page struct {
-			Users []microsoft365User `json:"value"`
-		}
-		err := json.UnmarshalDecode(dec, &page)
-		switch {
-		case err != nil:
-			return err
-		case len(page.Users) == 0:
-			return cause.Errorf(cause.BadResponse, "the directory has no accounts")
-		case page.Users[0].Enabled == nil:
-			return errBasic
-		}
-		return nil
-	}))
+	var page struct {
+		Users []struct {
+			Enabled *bool `json:"accountEnabled"`
+		} `json:"value"`
+	}
+	err := u.graph.get(ctx, "users", query, &page)
+	switch {
+	case err != nil:
+		return err
+	case len(page.Users) == 0:
+		return cause.Errorf(cause.BadResponse, "the directory has no accounts")
+	case page.Users[0].Enabled == nil:
+		return errBasic
+	}
+	return nil
 }
 
 // list tells each account of the directory, with the addresses that it is known by.
@@ -100,33 +121,25 @@ func (u *microsoft365Users) list(ctx context.Context, tell func(addresses []stri
 	seen := newHashed()
 	query := url.Values{"$select": {strings.Join(columns, ",")}, "$top": {"999"}}
 	return u.graph.list(ctx, "users", query, func(dec *jsontext.Decoder) error {
-		var row microsoft365User
-		if err := json.UnmarshalDecode(dec, &row); err != nil {
-			return err
-		}
+		row, err := u.row(dec)
 		switch {
-		case row.ID == "" || row.Name == "":
+		case err != nil:
+			return err
+		case row.id == "" || row.name == "":
 			return cause.Errorf(cause.BadResponse, "listed an account without id or userPrincipalName")
-		case row.Enabled == nil:
+		case row.enabled == nil:
 			return errBasic
-		case !seen.add(row.ID):
+		case !seen.add(row.id):
 			return cause.Errorf(cause.BadResponse, "listed an account twice")
 		}
-		a := Account{ID: row.ID, Name: row.Name, Identity: row.Mail, Kind: Person, Enabled: *row.Enabled, Filled: make([]bool, len(u.fields))}
+		a := Account{ID: row.id, Name: row.name, Identity: cmp.Or(row.mail, row.name), Kind: Person, Enabled: *row.enabled, Filled: row.filled}
 		switch {
-		case row.Type == "Guest":
+		case row.kind == "Guest":
 			a.Kind = Guest
-		case u.licensed && !bool(row.Licences):
+		case u.licensed && !row.licensed:
 			a.Kind = Service
 		}
-		if a.Identity == "" {
-			a.Identity = row.Name
-		}
-		for i, f := range u.fields {
-			text, _ := row.Profile[microsoft365Fields[f]].(string)
-			a.Filled[i] = strings.TrimSpace(text) != ""
-		}
-		tell([]string{row.Name, row.Mail}, a)
+		tell([]string{row.name, row.mail}, a)
 		return nil
 	})
 }
@@ -226,7 +239,8 @@ func (u *microsoft365Users) count(ctx context.Context, filter string) (float64, 
 type microsoft365SignIns struct {
 	graph       *microsoft365Graph
 	application string // "" = all of them, of which only the number is told
-	foreign     bool   // people of other tenants count too: the listing knows who is a guest
+	tenant      string
+	guests      bool // are told too: the listing knows who they are
 	now         func() time.Time
 }
 
@@ -243,10 +257,11 @@ type microsoft365Login struct {
 	} `json:"status"`
 }
 
-// log tells the sign-ins in [from, to). https://learn.microsoft.com/graph/api/signin-list
+// log tells the sign-ins in [from, to). Graph takes bounds of whole seconds, both inclusive.
+// https://learn.microsoft.com/graph/api/signin-list
 func (s *microsoft365SignIns) log(ctx context.Context, from, to time.Time, emit func(Event)) error {
 	first, last := from.UTC().Truncate(time.Second), to.UTC().Add(time.Second-1).Truncate(time.Second)
-	filter := fmt.Sprintf("createdDateTime ge %s and createdDateTime lt %s and appId eq '%s' and status/errorCode eq 0",
+	filter := fmt.Sprintf("createdDateTime ge %s and createdDateTime le %s and appId eq '%s' and status/errorCode eq 0",
 		first.Format(time.RFC3339), last.Format(time.RFC3339), s.application)
 	seen := newHashed()
 	return s.graph.list(ctx, s.path(), url.Values{"$filter": {filter}, "$top": {"1000"}}, func(dec *jsontext.Decoder) error {
@@ -257,12 +272,12 @@ func (s *microsoft365SignIns) log(ctx context.Context, from, to time.Time, emit 
 		switch {
 		case row.ID == "" || row.Status == nil:
 			return cause.Errorf(cause.BadResponse, "listed a sign-in without id or status")
-		case row.At.Before(first) || !row.At.Before(last) || !strings.EqualFold(row.Application, s.application):
+		case row.At.Before(first) || row.At.After(last) || !strings.EqualFold(row.Application, s.application):
 			return cause.Errorf(cause.BadResponse, "listed a sign-in that was not asked for")
 		case !seen.add(row.ID), row.Status.Code != 0, row.At.Before(from), !row.At.Before(to):
 			return nil
-		case !s.foreign && row.Home != row.Resource:
-			return nil
+		case !strings.EqualFold(row.Resource, s.tenant), !s.guests && !strings.EqualFold(row.Home, s.tenant):
+			return nil // of us elsewhere, of others here
 		}
 		emit(Event{Kind: measure.Login, At: row.At, Actor: row.User})
 		return nil

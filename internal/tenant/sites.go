@@ -128,12 +128,12 @@ func (t *Tenant) listPages(q *request, s *site) {
 
 func (t *Tenant) pageEntry(i int, at time.Time) object {
 	p := &t.pages[i]
-	level, version, promotion := "published", "1.0", "page"
+	level, version, promotion := "published", fmt.Sprintf("%d.0", p.editions(at)), "page"
 	switch {
 	case !p.open(at):
 		level, version = "checkout", "0.1"
 	case p.redrafted(at):
-		level, version = "checkout", "1.1"
+		level, version = "checkout", fmt.Sprintf("%d.1", p.editions(at)-1)
 	}
 	if p.news {
 		promotion = "newsPost"
@@ -159,6 +159,17 @@ func (t *Tenant) pageEntry(i int, at time.Time) object {
 		{"publishingState", object{{"level", level}, {"versionId", version}}},
 		{"reactions", object{{"commentCount", i % 5}, {"likeCount", i % 7}}},
 	}
+}
+
+// editions is how often a page was published, each time after it was changed too.
+func (p *page) editions(at time.Time) int {
+	n := 1
+	for _, saved := range p.changed {
+		if saved.After(p.published) && !saved.After(at) {
+			n++
+		}
+	}
+	return n
 }
 
 // redrafted says whether the newest version is being written.

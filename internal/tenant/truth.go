@@ -205,10 +205,12 @@ func (t Truth) SignInEvents(end time.Time, days int) (n int) {
 
 // A Page is a page of a site with what happened to it.
 type Page struct {
-	ID                string
-	Published         bool
-	Created, Modified time.Time
-	AuthorID          string // none for an application
+	ID        string
+	Published bool // readers see it, though perhaps not the newest version
+	Created   time.Time
+	First     time.Time // when it was published first; zero = never
+	Modified  time.Time
+	AuthorID  string // none for an application
 }
 
 // PagesOf has the pages of a site, drafts and all.
@@ -224,8 +226,8 @@ func (t Truth) PagesOf(site string, at time.Time) (all []Page) {
 		if p.author >= 0 {
 			author = t.t.accounts[p.author].id
 		}
-		published := !p.published.IsZero() && !p.published.After(at) && !p.redrafted(at)
-		all = append(all, Page{p.id, published, p.created, p.modified(at), author})
+		published := !p.published.IsZero() && !p.published.After(at)
+		all = append(all, Page{p.id, published, p.created, p.published, p.modified(at), author})
 	}
 	return all
 }
@@ -245,10 +247,10 @@ func (t Truth) PagesCreated(at, from, to time.Time, sites ...string) int {
 	return t.pages(at, sites, func(p Page) bool { return !p.Created.Before(from) && p.Created.Before(to) })
 }
 
-// PagesEdited is how many of those that are published at that time were last saved in [from, to), other than by being created.
+// PagesEdited is how many of those that are published at that time were last saved in [from, to), after they were published first.
 func (t Truth) PagesEdited(at, from, to time.Time, sites ...string) int {
 	return t.pages(at, sites, func(p Page) bool {
-		return p.Modified.After(p.Created) && !p.Modified.Before(from) && p.Modified.Before(to)
+		return p.Modified.After(p.First) && !p.Modified.Before(from) && p.Modified.Before(to)
 	})
 }
 
