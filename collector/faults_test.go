@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -139,59 +140,48 @@ var httpFaults = map[string]fault{
 	"hung up": {cause: cause.Unavailable, passes: true, http: func(http.ResponseWriter, *http.Request, http.Handler) bool {
 		panic(http.ErrAbortHandler)
 	}},
-	"reset in the middle": {cause: cause.Unavailable, http: func(w http.ResponseWriter, r *http.Request, platform http.Handler) bool {
-		body := answer(r, platform)
+	"reset in the middle": torn(cause.Unavailable, func(w http.ResponseWriter, _ *http.Request, body []byte) {
 		c := raw(w, len(body), body[:len(body)/2])
 		_ = c.(*net.TCPConn).SetLinger(0)
 		_ = c.Close()
-		return true
-	}},
-	"cut in the middle": {cause: cause.BadResponse, http: func(w http.ResponseWriter, r *http.Request, platform http.Handler) bool {
-		body := answer(r, platform)
+	}),
+	"cut in the middle": torn(cause.BadResponse, func(w http.ResponseWriter, _ *http.Request, body []byte) {
 		_ = raw(w, len(body), body[:len(body)/2]).Close()
-		return true
-	}},
-	"wrong length": {cause: cause.BadResponse, http: func(w http.ResponseWriter, r *http.Request, platform http.Handler) bool {
-		body := answer(r, platform)
+	}),
+	"wrong length": torn(cause.BadResponse, func(w http.ResponseWriter, _ *http.Request, body []byte) {
 		_ = raw(w, len(body)/2, body).Close()
-		return true
-	}},
-	"slow bytes": lasting(fault{cause: cause.Timeout, http: func(w http.ResponseWriter, r *http.Request, platform http.Handler) bool {
+	}),
+	"slow bytes": lasting(torn(cause.Timeout, func(w http.ResponseWriter, r *http.Request, body []byte) {
 		tick := time.NewTicker(10 * time.Millisecond)
 		defer tick.Stop()
-		for _, b := range append(answer(r, platform), bytes.Repeat([]byte(" "), 10_000)...) {
+		for _, b := range append(body, bytes.Repeat([]byte(" "), 10_000)...) {
 			_, _ = w.Write([]byte{b})
 			_ = http.NewResponseController(w).Flush()
 			select {
 			case <-tick.C:
 			case <-r.Context().Done():
-				return true
+				return
 			}
 		}
-		return true
-	}}),
+	})),
 	"silence": lasting(fault{cause: cause.Timeout, http: func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
 		<-r.Context().Done()
 		return true
 	}}),
 
-	"gzip bomb": {cause: cause.BadResponse, http: func(w http.ResponseWriter, r *http.Request, platform http.Handler) bool {
-		body := answer(r, platform)
-		i := bytes.LastIndexByte(body, '"')
+	"gzip bomb": torn(cause.BadResponse, func(w http.ResponseWriter, _ *http.Request, body []byte) {
+		i := lastText(body)
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write(slices.Concat(pack(body[:i]), bytes.Repeat(gzipped(), 1000), pack(body[i:]))) // a gigabyte
-		return true
-	}},
-	"50 MB string": {cause: cause.BadResponse, http: func(w http.ResponseWriter, r *http.Request, platform http.Handler) bool {
-		body := answer(r, platform)
-		i := bytes.LastIndexByte(body, '"')
+	}),
+	"50 MB string": torn(cause.BadResponse, func(w http.ResponseWriter, _ *http.Request, body []byte) {
+		i := lastText(body)
 		_, err := w.Write(body[:i])
 		for n := 0; n < 50 && err == nil; n++ {
 			_, err = w.Write(megabyte)
 		}
 		_, _ = w.Write(body[i:])
-		return true
-	}},
+	}),
 	"deep nesting": changed(cause.BadResponse, func(body []byte) []byte {
 		deep := strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + ","
 		if body[0] == '{' {
@@ -200,7 +190,7 @@ var httpFaults = map[string]fault{
 		return slices.Concat(body[:1], []byte(deep), body[1:])
 	}),
 	"invalid UTF-8": changed(cause.BadResponse, func(body []byte) []byte {
-		return slices.Insert(body, bytes.LastIndexByte(body, '"'), '\xff')
+		return slices.Insert(body, lastText(body), '\xff')
 	}),
 	"NaN":                  changed(cause.BadResponse, func(body []byte) []byte { return renumbered(body, "NaN") }),
 	"numbers out of range": unread(changed(cause.BadResponse, func(body []byte) []byte { return renumbered(body, "1e999") })),
@@ -223,6 +213,29 @@ func status(code int, c cause.Cause, headers ...string) fault {
 	}}
 }
 
+// torn sends what the platform answers in another way, where it is told by a body.
+func torn(c cause.Cause, send func(w http.ResponseWriter, r *http.Request, body []byte)) fault {
+	return fault{cause: c, http: func(w http.ResponseWriter, r *http.Request, platform http.Handler) bool {
+		recorded := httptest.NewRecorder()
+		platform.ServeHTTP(recorded, r)
+		if recorded.Body.Len() == 0 {
+			maps.Copy(w.Header(), recorded.Header())
+			w.WriteHeader(recorded.Code)
+			return false
+		}
+		send(w, r, recorded.Body.Bytes())
+		return true
+	}}
+}
+
+// lastText is where the last string of a JSON value ends, or a text.
+func lastText(body []byte) int {
+	if i := bytes.LastIndexByte(body, '"'); i >= 0 {
+		return i
+	}
+	return len(body)
+}
+
 // changed hands on the platform's answer with another body.
 func changed(c cause.Cause, change func(body []byte) []byte) fault {
 	return fault{cause: c, http: func(w http.ResponseWriter, r *http.Request, platform http.Handler) bool {
@@ -234,11 +247,12 @@ func changed(c cause.Cause, change func(body []byte) []byte) fault {
 func rewrite(w http.ResponseWriter, r *http.Request, platform http.Handler, change func(body []byte) []byte) bool {
 	recorded := httptest.NewRecorder()
 	platform.ServeHTTP(recorded, r)
-	for name, values := range recorded.Header() {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), recorded.Header())
 	body := recorded.Body.Bytes()
-	other := change(bytes.Clone(body))
+	other := body
+	if len(body) > 0 { // else it is told by status and headers
+		other = change(bytes.Clone(body))
+	}
 	w.WriteHeader(recorded.Code)
 	_, _ = w.Write(other)
 	return !bytes.Equal(body, other)

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/prometheus/common/model"
-	"golang.org/x/time/rate"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/fetch"
@@ -122,14 +121,15 @@ func (m *microsoft365) addReports(cfg microsoft365Config, o Options, connect mic
 	if cfg.Product == entra {
 		return nil
 	}
-	graph, err := connect("v1.0", true)
+	settings, err := connect("v1.0", false)
 	if err != nil {
 		return err
 	}
 	bare := cfg.Config
 	bare.HTTPClient.HTTPHeaders = nil // which may be secrets
 	r := &microsoft365Reports{
-		graph: graph, domains: cfg.DownloadDomains, plain: strings.HasPrefix(cfg.GraphURL, "http:"), now: m.now, limits: map[string]*rate.Limiter{},
+		connect:  func() (*microsoft365Graph, error) { return connect("v1.0", true) },
+		settings: settings, domains: cfg.DownloadDomains, plain: strings.HasPrefix(cfg.GraphURL, "http:"), now: m.now, named: map[string]*microsoft365Endpoint{},
 		download: func(origin string) (*fetch.Client, error) {
 			client, _, err := fetch.New(origin, bare, fetch.Options{UserAgent: o.UserAgent, Dir: o.Dir, OnRequest: o.OnRequest, Wait: o.Wait})
 			return client, err
@@ -343,8 +343,8 @@ func (m *microsoft365) Readings(ctx context.Context, full bool, emit func(Readin
 		if err != nil {
 			failed = append(failed, fmt.Errorf("read %s: %w", n.sources[0].Source, err))
 		}
-		if ctx.Err() != nil {
-			break
+		if ctx.Err() != nil || cause.Of(err) == cause.Auth {
+			break // the others would fail in the same way
 		}
 	}
 	return errors.Join(failed...)

@@ -3,7 +3,6 @@ package collector
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
@@ -63,14 +62,13 @@ func (g *microsoft365Graph) ask(ctx context.Context, r fetch.Request, read func(
 }
 
 // get asks for one object.
-func (g *microsoft365Graph) get(ctx context.Context, path string, query url.Values, into any) error {
-	return g.ask(ctx, fetch.Request{Path: path, Query: query}, fetch.JSON(func(dec *jsontext.Decoder) error { return json.UnmarshalDecode(dec, into) }))
+func (g *microsoft365Graph) get(ctx context.Context, r fetch.Request, into any) error {
+	return g.ask(ctx, r, fetch.JSON(func(dec *jsontext.Decoder) error { return json.UnmarshalDecode(dec, into) }))
 }
 
 // list walks over a collection. row is called at each element.
-func (g *microsoft365Graph) list(ctx context.Context, path string, query url.Values, row func(*jsontext.Decoder) error) error {
+func (g *microsoft365Graph) list(ctx context.Context, r fetch.Request, row func(*jsontext.Decoder) error) error {
 	var pages fetch.Pages
-	r := fetch.Request{Path: path, Query: query}
 	for {
 		taken, next := false, ""
 		err := g.ask(ctx, r, fetch.JSON(func(dec *jsontext.Decoder) error {

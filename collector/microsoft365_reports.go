@@ -30,12 +30,19 @@ var errUnchanged = errors.New("the report is unchanged")
 // A microsoft365Reports fetches usage reports, as CSV: Graph answers with the address of a download on another host.
 // https://learn.microsoft.com/graph/api/resources/report
 type microsoft365Reports struct {
-	graph    *microsoft365Graph // that hands on redirects
-	domains  []string           // where downloads may come from
-	plain    bool               // also without TLS
+	connect  func() (*microsoft365Graph, error) // that hands on redirects
+	settings *microsoft365Graph
+	domains  []string // where downloads may come from
+	plain    bool     // also without TLS
 	download func(origin string) (*fetch.Client, error)
 	now      func() time.Time
-	limits   map[string]*rate.Limiter // by report
+	named    map[string]*microsoft365Endpoint // by report
+}
+
+// A microsoft365Endpoint is one report: the platform limits the requests for each by itself.
+type microsoft365Endpoint struct {
+	graph *microsoft365Graph
+	limit *rate.Limiter
 }
 
 // A microsoft365Column is a column of a report that has a row for each day, and the measure that it is.
@@ -140,7 +147,7 @@ func (r *microsoft365Reports) probeSettings(ctx context.Context) error {
 // concealed tells whether reports show hashes in place of names.
 func (r *microsoft365Reports) concealed(ctx context.Context, _ bool) ([]Reading, error) {
 	var settings microsoft365Settings
-	if err := r.graph.get(ctx, "admin/reportSettings", nil, &settings); err != nil {
+	if err := r.settings.get(ctx, fetch.Request{Path: "admin/reportSettings"}, &settings); err != nil {
 		return nil, err
 	}
 	concealed := settings.Concealed
@@ -167,19 +174,23 @@ type microsoft365Report struct {
 // link asks for a report, and returns the address of its download, with its tag. A report with the tag that is given
 // is errUnchanged.
 func (r *microsoft365Reports) link(ctx context.Context, name, period, tag string) (address, newTag string, err error) {
-	limit := r.limits[name]
-	if limit == nil {
-		limit = rate.NewLimiter(rate.Every(reportsIn/reportCalls), reportCalls)
-		r.limits[name] = limit
+	endpoint := r.named[name]
+	if endpoint == nil {
+		graph, err := r.connect()
+		if err != nil {
+			return "", "", err
+		}
+		endpoint = &microsoft365Endpoint{graph, rate.NewLimiter(rate.Every(reportsIn/reportCalls), reportCalls)}
+		r.named[name] = endpoint
 	}
-	if !limit.AllowN(r.now(), 1) {
+	if !endpoint.limit.AllowN(r.now(), 1) {
 		return "", "", cause.Errorf(cause.RateLimited, "%s was asked for as often as the platform allows; poll less often", name)
 	}
 	request := fetch.Request{Path: fmt.Sprintf("reports/%s(period='%s')", name, period)}
 	if tag != "" {
 		request.Header = http.Header{"If-None-Match": {tag}}
 	}
-	err = r.graph.ask(ctx, request, func(a *fetch.Answer) error {
+	err = endpoint.graph.ask(ctx, request, func(a *fetch.Answer) error {
 		address, newTag = a.Header.Get("Location"), a.Header.Get("ETag")
 		switch {
 		case a.Status == http.StatusNotModified && tag != "":

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
+	"github.com/intranet-exporter/intranet_exporter/internal/fetch"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 )
 
@@ -35,6 +35,11 @@ type microsoft365Site struct {
 	name string // the label
 	path string // by which Graph finds it
 	id   string // "" = not known yet
+}
+
+// request asks for something of a site. Its address may name somebody.
+func (s *microsoft365Site) request(what string) fetch.Request {
+	return fetch.Request{Path: "sites/" + s.id + "/" + what, Shown: "sites/" + s.name + "/" + what}
 }
 
 // A microsoft365Page is a page that is published, or was and is being edited.
@@ -63,10 +68,10 @@ func (s *microsoft365Sites) probe(ctx context.Context) error {
 		var answer struct {
 			ID string `json:"id"`
 		}
-		err := s.graph.get(ctx, site.path, url.Values{"$select": {"id"}}, &answer)
+		err := s.graph.get(ctx, fetch.Request{Path: site.path, Shown: "sites/" + site.name, Query: url.Values{"$select": {"id"}}}, &answer)
 		switch {
 		case err != nil:
-			return fmt.Errorf("site %s: %w", site.name, err)
+			return err
 		case answer.ID == "":
 			return cause.Errorf(cause.BadResponse, "site %s: the answer has no id", site.name)
 		}
@@ -101,8 +106,9 @@ func (s *microsoft365Sites) list(ctx context.Context, since time.Time) error {
 			}
 		}
 		seen := newHashed()
-		query := url.Values{"$select": {"id,createdDateTime,lastModifiedDateTime,createdBy,lastModifiedBy,publishingState"}}
-		err := s.graph.list(ctx, "sites/"+site.id+"/pages/microsoft.graph.sitePage", query, func(dec *jsontext.Decoder) error {
+		r := site.request("pages/microsoft.graph.sitePage")
+		r.Query = url.Values{"$select": {"id,createdDateTime,lastModifiedDateTime,createdBy,lastModifiedBy,publishingState"}}
+		err := s.graph.list(ctx, r, func(dec *jsontext.Decoder) error {
 			var row struct {
 				ID      string               `json:"id"`
 				Created time.Time            `json:"createdDateTime"`
@@ -138,7 +144,7 @@ func (s *microsoft365Sites) list(ctx context.Context, since time.Time) error {
 			return nil
 		})
 		if err != nil {
-			return fmt.Errorf("site %s: %w", site.name, err)
+			return err
 		}
 	}
 	s.pages, s.listed = pages, began
@@ -203,9 +209,10 @@ func (s *microsoft365Sites) views(ctx context.Context, site *microsoft365Site) (
 	}
 	var answer struct { // the numbers themselves, or what holds them, both are documented
 		microsoft365Stat
-		Inner *microsoft365Stat `json:"lastSevenDays"`
+		Inner   *microsoft365Stat `json:"lastSevenDays"`
+		Context string            `json:"@odata.context"`
 	}
-	if err := s.graph.get(ctx, "sites/"+site.id+"/analytics/lastSevenDays", nil, &answer); err != nil {
+	if err := s.graph.get(ctx, site.request("analytics/lastSevenDays"), &answer); err != nil {
 		return nil, err
 	}
 	stat := answer.microsoft365Stat
@@ -215,6 +222,8 @@ func (s *microsoft365Sites) views(ctx context.Context, site *microsoft365Site) (
 	now := s.now()
 	today := now.UTC().Truncate(24 * time.Hour)
 	switch {
+	case stat == microsoft365Stat{} && answer.Context == "":
+		return nil, cause.Errorf(cause.BadResponse, "the answer has no numbers")
 	case stat.Incomplete != nil && (stat.Incomplete.Throttled || !stat.Incomplete.Before.IsZero()), stat.Access == nil:
 		return nil, nil
 	case stat.Access.Actions == nil || stat.Access.Actors == nil || *stat.Access.Actions < 0 || *stat.Access.Actors < 0:

@@ -99,7 +99,7 @@ func (u *microsoft365Users) probe(ctx context.Context) error {
 			Enabled *bool `json:"accountEnabled"`
 		} `json:"value"`
 	}
-	err := u.graph.get(ctx, "users", query, &page)
+	err := u.graph.get(ctx, fetch.Request{Path: "users", Query: query}, &page)
 	switch {
 	case err != nil:
 		return err
@@ -120,7 +120,7 @@ func (u *microsoft365Users) list(ctx context.Context, tell func(addresses []stri
 	}
 	seen := newHashed()
 	query := url.Values{"$select": {strings.Join(columns, ",")}, "$top": {"999"}}
-	return u.graph.list(ctx, "users", query, func(dec *jsontext.Decoder) error {
+	return u.graph.list(ctx, fetch.Request{Path: "users", Query: query}, func(dec *jsontext.Decoder) error {
 		row, err := u.row(dec)
 		switch {
 		case err != nil:
@@ -264,7 +264,8 @@ func (s *microsoft365SignIns) log(ctx context.Context, from, to time.Time, emit 
 	filter := fmt.Sprintf("createdDateTime ge %s and createdDateTime le %s and appId eq '%s' and status/errorCode eq 0",
 		first.Format(time.RFC3339), last.Format(time.RFC3339), s.application)
 	seen := newHashed()
-	return s.graph.list(ctx, s.path(), url.Values{"$filter": {filter}, "$top": {"1000"}}, func(dec *jsontext.Decoder) error {
+	r := fetch.Request{Path: s.path(), Query: url.Values{"$filter": {filter}, "$top": {"1000"}}}
+	return s.graph.list(ctx, r, func(dec *jsontext.Decoder) error {
 		var row microsoft365Login
 		if err := json.UnmarshalDecode(dec, &row); err != nil {
 			return err
@@ -297,7 +298,7 @@ func (s *microsoft365SignIns) probe(ctx context.Context) error {
 	var page struct {
 		Rows []jsontext.Value `json:"value"`
 	}
-	if err := s.graph.get(ctx, s.path(), url.Values{"$top": {"1"}}, &page); err != nil || page.Rows != nil {
+	if err := s.graph.get(ctx, fetch.Request{Path: s.path(), Query: url.Values{"$top": {"1"}}}, &page); err != nil || page.Rows != nil {
 		return err
 	}
 	return cause.Errorf(cause.BadResponse, "the answer has no list")
@@ -314,7 +315,7 @@ type microsoft365Day struct {
 func (s *microsoft365SignIns) summary(ctx context.Context) ([]Reading, error) {
 	days := series{}
 	today := s.now().UTC().Truncate(24 * time.Hour)
-	err := s.graph.list(ctx, s.path(), url.Values{}, func(dec *jsontext.Decoder) error {
+	err := s.graph.list(ctx, fetch.Request{Path: s.path()}, func(dec *jsontext.Decoder) error {
 		var row microsoft365Day
 		if err := json.UnmarshalDecode(dec, &row); err != nil {
 			return err

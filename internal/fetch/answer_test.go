@@ -38,6 +38,9 @@ func TestLink(t *testing.T) {
 	if err == nil || err.Error() != "GET "+host+": answered 410" || Refused(err) != http.StatusGone {
 		t.Error(err)
 	}
+	if err := c.Do(t.Context(), Request{Path: "hunter2/x", Shown: "somebody/x"}, JSON(number(&n))); err == nil || err.Error() != "GET "+host+"/v1/somebody/x: answered 410" {
+		t.Error(err)
+	}
 	for _, other := range []string{
 		strings.Replace(link, "http:", "https:", 1), strings.Replace(link, "127.0.0.1", "localhost", 1), strings.Replace(link, "//", "//hunter2@", 1), "/hunter2", "%",
 	} {
@@ -46,7 +49,7 @@ func TestLink(t *testing.T) {
 			t.Error(other, err)
 		}
 	}
-	if len(asked) != 2 {
+	if len(asked) != 3 {
 		t.Error(asked)
 	}
 }
@@ -88,7 +91,7 @@ func TestText(t *testing.T) {
 		{"empty", "", "", ""},
 		{"HTML", "\ufeff <!DOCTYPE html>hunter2", "", "answered HTML instead of data"},
 		{"no UTF-8", "hunter2\xff", "", "answered text that is not UTF-8"},
-		{"too long", strings.Repeat("hunter2\n", maxText/8+1), "", "the answer is larger than 1 MiB"},
+		{"too long", strings.Repeat("hunter2\n", maxText/8+1), "", "the answer is larger than 256 KiB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, test.body) }))

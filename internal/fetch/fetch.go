@@ -106,6 +106,7 @@ func New(address string, c Config, o Options) (client *Client, key string, err e
 // A Request is one question to a platform.
 type Request struct {
 	Path   string      // below the platform's address
+	Shown  string      // in errors, in place of a path that may name somebody; "" = the path
 	Query  url.Values  // without Link
 	Form   url.Values  // sent by POST; nil = GET
 	Header http.Header // besides what every request has
@@ -178,7 +179,9 @@ func (c *Client) Do(ctx context.Context, r Request, read func(*Answer) error) (e
 func (c *Client) target(r Request) (target, shown string, err error) {
 	if r.Link == "" {
 		u := c.base.JoinPath(r.Path)
-		shown = u.Host + u.Path
+		if shown = u.Host + u.Path; r.Shown != "" {
+			shown = u.Host + c.base.JoinPath(r.Shown).Path
+		}
 		u.RawQuery = r.Query.Encode()
 		return u.String(), shown, nil
 	}

@@ -540,7 +540,7 @@ func TestBombs(t *testing.T) {
 		{"a name", `{"`, "x", 2 << 20, tooLong},
 		{"a number", `{"n":`, "1", 2 << 20, tooLong},
 		{"blanks", `{`, " ", 2 << 20, tooLong},
-		{"elements", `{"n":[0`, ",0", 2 * maxAnswer, "the answer is larger than 32 MiB"},
+		{"elements", `{"n":[0`, ",0", 2 * maxAnswer, "the answer is larger than 32768 KiB"},
 	} {
 		for _, encoding := range []string{"", "gzip"} {
 			t.Run(test.name+" "+encoding, func(t *testing.T) {

@@ -19,7 +19,7 @@ import (
 const (
 	maxPages = 10_000  // of one list
 	maxValue = 1 << 20 // bytes of one string or number
-	maxText  = 1 << 20 // bytes of an answer that is no JSON, and of one that refuses
+	maxText  = 1 << 18 // bytes of an answer that is no JSON, and of one that refuses
 )
 
 // An Answer is what a platform said to one request.
@@ -121,7 +121,7 @@ func (l *limited) Read(p []byte) (int, error) {
 	l.left -= int64(n)
 	switch {
 	case l.left < 0:
-		err = fmt.Errorf("%w %d MiB", errTooLarge, l.most>>20)
+		err = fmt.Errorf("%w %d KiB", errTooLarge, l.most>>10)
 	case l.dec != nil && l.most-l.left-l.dec.InputOffset() > maxValue:
 		err = errTooLong
 	case err == nil, errors.Is(err, io.EOF):

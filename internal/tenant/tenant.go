@@ -82,6 +82,8 @@ type Switches struct {
 	DuplicateIDs bool // each page after the first begins with the last entry of the one before
 	OddTimes     bool // some accounts and pages are of the year 1, some of 9999
 
+	Unlimited bool // requests may come as often as they like
+
 	Refuse map[string]Refusal // answers to requests of a kind or workload (see Tenant.Requests) instead of the true ones
 }
 
