@@ -324,7 +324,7 @@ func sustain(t *testing.T, p *platform, f fault, call string, want facts) (asked
 	if d := time.Since(began); d > longest {
 		t.Errorf("it took %s", d)
 	}
-	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > mostMemory+uint64(met)<<22 { // the fault itself takes some
+	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > mostMemory+uint64(met)<<23 { // the fault itself takes some
 		t.Errorf("it took %d bytes of memory", allocated)
 	}
 	if err != nil {

@@ -21,6 +21,7 @@ type Faulty struct {
 	Overseen bool
 	Inject   func(n int, once bool)  // has it happen to the n-th request, and else to all that follow too
 	Mend     func() (asked, met int) // ends it
+	Pass     func()                  // lets some time pass
 	Discreet func(*testing.T, error)
 }
 
@@ -44,7 +45,12 @@ func EachFault(t *testing.T, test func(t *testing.T, p Faulty)) {
 							p.inject(f, n, forever)
 						}
 					},
-					Mend:     p.mend,
+					Mend: p.mend,
+					Pass: func() {
+						if p.pass != nil {
+							p.pass()
+						}
+					},
 					Discreet: func(t *testing.T, err error) { discreet(t, p, err) },
 				})
 			})

@@ -125,7 +125,7 @@ func (r *microsoft365Reports) number(name, period string, refs []measure.Ref, ta
 
 // probe proves that reports may be read.
 func (r *microsoft365Reports) probe(ctx context.Context) error {
-	_, _, err := r.link(ctx, "getOffice365ActiveUserCounts", "D7", "")
+	_, _, _, err := r.link(ctx, "getOffice365ActiveUserCounts", "D7", "")
 	return err
 }
 
@@ -171,20 +171,20 @@ type microsoft365Report struct {
 	rows    [][]string
 }
 
-// link asks for a report, and returns the address of its download, with its tag. A report with the tag that is given
-// is errUnchanged.
-func (r *microsoft365Reports) link(ctx context.Context, name, period, tag string) (address, newTag string, err error) {
+// link asks for a report, and returns the address of its download, with its scheme and host, and its tag. A report with
+// the tag that is given is errUnchanged.
+func (r *microsoft365Reports) link(ctx context.Context, name, period, tag string) (address, origin, newTag string, err error) {
 	endpoint := r.named[name]
 	if endpoint == nil {
 		graph, err := r.connect()
 		if err != nil {
-			return "", "", err
+			return "", "", "", err
 		}
 		endpoint = &microsoft365Endpoint{graph, rate.NewLimiter(rate.Every(reportsIn/reportCalls), reportCalls)}
 		r.named[name] = endpoint
 	}
 	if !endpoint.limit.AllowN(r.now(), 1) {
-		return "", "", cause.Errorf(cause.RateLimited, "%s was asked for as often as the platform allows; poll less often", name)
+		return "", "", "", cause.Errorf(cause.RateLimited, "%s was asked for as often as the platform allows; poll less often", name)
 	}
 	request := fetch.Request{Path: fmt.Sprintf("reports/%s(period='%s')", name, period)}
 	if tag != "" {
@@ -198,18 +198,15 @@ func (r *microsoft365Reports) link(ctx context.Context, name, period, tag string
 		case a.Status != http.StatusFound || address == "":
 			return cause.Errorf(cause.BadResponse, "answered no address of a download")
 		}
-		return nil
+		origin, err = r.origin(address)
+		return err
 	})
-	return address, newTag, err
+	return address, origin, newTag, err
 }
 
 // fetch returns a report, and its tag.
 func (r *microsoft365Reports) fetch(ctx context.Context, name, period, tag string) (*microsoft365Report, string, error) {
-	address, tag, err := r.link(ctx, name, period, tag)
-	if err != nil {
-		return nil, "", err
-	}
-	origin, err := r.origin(address)
+	address, origin, tag, err := r.link(ctx, name, period, tag)
 	if err != nil {
 		return nil, "", err
 	}
