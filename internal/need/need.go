@@ -5,6 +5,7 @@ package need
 import (
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -34,4 +35,15 @@ func missing(t testing.TB, what string) {
 		t.Fatal(what)
 	}
 	t.Skip(what)
+}
+
+// Contract returns the name of a file with a platform's published description. These are not part of the project: the
+// variable INTRANET_CONTRACTS says in which folder they are, and without it a test that wants one is skipped.
+func Contract(t testing.TB, file string) string {
+	t.Helper()
+	path := filepath.Join(os.Getenv("INTRANET_CONTRACTS"), file)
+	if _, err := os.Stat(path); os.Getenv("INTRANET_CONTRACTS") == "" || err != nil {
+		t.Skipf("INTRANET_CONTRACTS does not name a folder with %s", file)
+	}
+	return path
 }
