@@ -1,16 +1,19 @@
 package app
 
 import (
+	"cmp"
 	_ "embed"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/config"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/words"
 )
 
 //go:embed starter.yml
@@ -68,33 +71,77 @@ func (g *goal) place(cfg *config.Config) {
 }
 
 // place takes the first platform that delivers a KPI, and people across platforms where they are counted: only then do
-// these have a share of what the KPI is about. The people of two wikis, for example, are active when they write.
+// these have a share of what the KPI is about. The people of two wikis, for example, are active when they write. Where no
+// platform counts over the window of the KPI, it is one that does over the nearest, and the title says so.
 func (k *suggestion) place(cfg *config.Config) bool {
-	var names []string
-	for _, p := range cfg.Platforms {
-		if len(k.lacks(p)) == 0 {
-			names = append(names, p.Name)
+	for i, window := range k.windows(cfg.Platforms) {
+		var names []string
+		for _, p := range cfg.Platforms {
+			if len(k.lacks(p, window)) == 0 {
+				names = append(names, p.Name)
+			}
 		}
+		switch {
+		case names == nil:
+			continue
+		case i == 0 && cfg.People != nil && delivers(cfg.People, k.People, window):
+			k.Platform, k.Measure, k.Per = config.People, k.People, "people"
+		default:
+			k.Platform, k.Or = names[0], names[1:]
+			if i > 0 {
+				k.Window, k.Title = window.String(), strings.ReplaceAll(k.Title, "four weeks", words.Span(time.Duration(window)))
+			}
+		}
+		return true
 	}
-	switch {
-	case names == nil:
-		return false
-	case cfg.People != nil && k.People != "":
-		k.Platform, k.Measure, k.Per = config.People, k.People, "people"
-	default:
-		k.Platform, k.Or = names[0], names[1:]
-	}
-	return true
+	return false
 }
 
-// lacks lists the measures of a KPI that a platform does not deliver.
-func (k *suggestion) lacks(p *config.Platform) []string {
-	return slices.DeleteFunc([]string{k.Measure, k.Per}, func(name string) bool {
-		return name == "" || slices.ContainsFunc(p.Description.Measures(), func(d collector.Delivered) bool {
-			m, _ := measure.Lookup(name)
-			return d.Measure == name && (!m.Windowed || d.Window.String() == k.Window)
-		})
+// windows lists those over which platforms count what a KPI measures, with its own first and then by how near they are.
+// Limits don't stand on a day.
+func (k *suggestion) windows(platforms []*config.Platform) []measure.Window {
+	own := k.window()
+	all := []measure.Window{own}
+	for _, p := range platforms {
+		for _, d := range p.Description.Measures() {
+			if d.Measure == k.Measure && d.Window > measure.Windows[0] && !slices.Contains(all, d.Window) {
+				all = append(all, d.Window)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b measure.Window) int {
+		return cmp.Compare(time.Duration(a-own).Abs(), time.Duration(b-own).Abs())
 	})
+	return all
+}
+
+// window is that of the starter set, 0 for a KPI of one moment.
+func (k *suggestion) window() measure.Window {
+	w, _ := measure.ParseWindow(k.Window)
+	return w
+}
+
+// lacks lists the measures of a KPI that a platform does not deliver over a window.
+func (k *suggestion) lacks(p *config.Platform, window measure.Window) []string {
+	return slices.DeleteFunc([]string{k.Measure, k.Per}, func(name string) bool { return name == "" || delivers(p, name, window) })
+}
+
+// delivers tells whether a platform delivers a measure, over a window where it has any.
+func delivers(p *config.Platform, name string, window measure.Window) bool {
+	m, _ := measure.Lookup(name)
+	return slices.ContainsFunc(p.Description.Measures(), func(d collector.Delivered) bool {
+		return d.Measure == name && (!m.Windowed || d.Window == window)
+	})
+}
+
+// why says why a platform does not deliver a KPI.
+func (k *suggestion) why(p *config.Platform) string {
+	for _, name := range k.lacks(p, k.window()) {
+		if why := p.Description.Undelivered[name]; why != "" {
+			return why
+		}
+	}
+	return "It counts over other windows."
 }
 
 // leftOut writes why KPIs are not in the file, and which types of platform would deliver them.
@@ -104,7 +151,7 @@ func (c Console) leftOut(goals []*goal, cfg *config.Config) error {
 		for _, k := range g.LeftOut {
 			var why []string
 			for _, p := range cfg.Platforms {
-				why = append(why, p.Name+": "+p.Description.Undelivered[k.lacks(p)[0]])
+				why = append(why, p.Name+": "+k.why(p))
 			}
 			types, err := c.deliverers(k)
 			if err != nil {
@@ -132,7 +179,7 @@ func (c Console) deliverers(k *suggestion) ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		if len(k.lacks(cfg.Platforms[0])) == 0 {
+		if trial := *k; trial.place(cfg) {
 			types = append(types, kind)
 		}
 	}
