@@ -196,6 +196,10 @@ func TestFilter(t *testing.T) {
 
 		{"", "a name or value is missing"},
 		{"titel eq 'x'", `example.library.book has no property "titel"`},
+		{"not (lent and titel eq 'x')", `example.library.book has no property "titel"`},
+		{"title eq titel", `example.library.book has no property "titel"`},
+		{"id in ('a',titel)", `example.library.book has no property "titel"`},
+		{"startswith(titel,'x')", `example.library.book has no property "titel"`},
 		{"title eq 3", unexpected},
 		{"title eq true", unexpected},
 		{"title eq 'x", "can't be read"},
