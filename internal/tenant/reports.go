@@ -69,7 +69,7 @@ type nightly struct {
 	views  map[string]map[int32]int   // by site type and page, of everybody
 }
 
-// night runs the vendor's count of a day, once.
+// night runs the vendor's count of a day, once when it is over.
 func (t *Tenant) night(d time.Time) *nightly {
 	empty := &nightly{d, map[Product]map[int32]bool{}, map[verb]map[int32]int{}, map[int32]map[int32]bool{}, map[string]map[int32]int{}}
 	i := int(d.Sub(t.first) / day)
@@ -81,6 +81,9 @@ func (t *Tenant) night(d time.Time) *nightly {
 	}
 	n := empty
 	for _, a := range t.days[i].acts {
+		if a.at.After(t.now()) {
+			return n
+		}
 		if a.verb == viewed {
 			increment(n.views, t.sites[t.pages[a.page].site].kind, a.page)
 		}
@@ -93,9 +96,7 @@ func (t *Tenant) night(d time.Time) *nightly {
 			add(n.pages, a.page, a.who)
 		}
 	}
-	if !d.Add(day).After(t.now()) {
-		t.nights[i] = n
-	}
+	t.nights[i] = n
 	return n
 }
 

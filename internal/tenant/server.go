@@ -316,8 +316,8 @@ type cursor struct {
 	size     int // of a page
 	entry    func(int) object
 	offset   int
-	page     int // from 1
-	again    bool
+	page     int  // from 1
+	again    bool // the page was served before
 }
 
 // resume serves the next page of a list, if that is what was asked for.
@@ -343,22 +343,24 @@ func (t *Tenant) servePage(q *request, c cursor) {
 		size = min(size, t.s.PageSize)
 	}
 	end := min(c.offset+size, c.length)
+	next := c
+	next.offset, next.page, next.again = end, c.page+1, false
+	if !c.again && (c.page == t.s.RepeatedPage || c.page == t.s.EmptyPage) {
+		next = c
+		next.again = true
+	}
 	body := object{{"@odata.context", t.o.Graph + "/" + strings.SplitN(c.path, "/", 3)[1] + "/$metadata#" + c.context}}
 	if c.count && c.page == 1 {
 		body = append(body, member{"@odata.count", c.length})
 	}
 	values := []object{}
-	if t.s.DuplicateIDs && c.offset > 0 {
-		values = append(values, c.entry(c.offset-1))
-	}
-	for i := c.offset; i < end; i++ {
-		values = append(values, c.entry(i))
-	}
-	next := c
-	next.offset, next.page = end, c.page+1
-	if c.page == t.s.RepeatedPage && !c.again {
-		next = c
-		next.again = true
+	if c.page != t.s.EmptyPage || c.again {
+		if t.s.DuplicateIDs && c.offset > 0 {
+			values = append(values, c.entry(c.offset-1))
+		}
+		for i := c.offset; i < end; i++ {
+			values = append(values, c.entry(i))
+		}
 	}
 	if next.offset < next.length {
 		t.serial++
@@ -370,7 +372,11 @@ func (t *Tenant) servePage(q *request, c cursor) {
 		}
 		body = append(body, member{"@odata.nextLink", strings.TrimSuffix(t.o.Graph, "/") + (&url.URL{Path: c.path}).EscapedPath() + "?" + query + "$skiptoken=" + name})
 	}
-	t.ok(q, append(body, member{"value", values}))
+	body = append(body, member{"value", values})
+	if c.page%2 == 0 { // the link may come after the entries, too
+		slices.Reverse(body[1:])
+	}
+	t.ok(q, body)
 }
 
 // startPage serves the first page of a list.

@@ -159,6 +159,7 @@ func TestAssertion(t *testing.T) {
 	ask(key, "claims", "nbf", now.Add(time.Hour).Unix(), 401, 700024)
 	ask(key, "claims", "exp", now.Add(-time.Hour).Unix(), 401, 700024)
 	ask(key, "claims", "exp", 0, 401, 700024)
+	ask(key, "claims", "nbf", 0, 401, 700024)
 	violations := len(tenant.Violations())
 	ask(key, "claims", "exp", now.Add(time.Hour).Unix(), 200, 0)
 	c.equal("violations of an assertion that is good for an hour", len(tenant.Violations())-violations, 1)
@@ -276,8 +277,10 @@ func TestReportFaults(t *testing.T) {
 		t.Error(rows)
 	}
 	tenant.Set(func(s *Switches) { s.Lag["getYammerActivityCounts"] = 0 })
-	if rows := c.report(call); rows[0]["Report Date"] != tenant.Now().Format(time.DateOnly) {
-		t.Error(rows)
+	for range 2 { // the day is not over yet
+		c.equal("read today", c.report(call)[0]["Read"], tenant.Truth().Read(midnight(tenant.Now()).Add(day), 1))
+		tenant.Advance(5 * time.Hour)
+		c.signIn()
 	}
 	named := c.report("getSharePointActivityUserDetail(period='D7')")
 	tenant.Set(func(s *Switches) { s.ConcealNames = true })
@@ -327,6 +330,8 @@ func TestUsersServer(t *testing.T) {
 		}))
 	c.equal("quotes", count("surname eq 'O''Neill'"), number(func(a Account) bool { return strings.Contains(a.Name, "O'Neill") }))
 	c.equal("functions", count("startsWith(displayName,'a') and endsWith(userPrincipalName,'.onmicrosoft.com')"), number(func(a Account) bool { return strings.HasPrefix(a.Name, "A") }))
+	c.equal("order", count("department ge 'D' and department le 'J'"),
+		number(func(a Account) bool { return a.Fields["department"] >= "D" && a.Fields["department"] <= "J" }))
 	c.equal("times", count("createdDateTime ge 2026-01-01T00:00:00Z"), number(func(a Account) bool { return a.Created.Year() >= 2026 }))
 
 	var page struct {
@@ -381,7 +386,11 @@ func TestListFaults(t *testing.T) {
 	if again, _ := c.list("/v1.0/users?$top=100"); len(again) != len(all)+2 || again[99]["id"] != again[100]["id"] {
 		t.Error("no duplicates", len(again))
 	}
-	tenant.Set(func(s *Switches) { s.DuplicateIDs, s.PageSize = false, 30 })
+	tenant.Set(func(s *Switches) { s.DuplicateIDs, s.EmptyPage = false, 2 })
+	if again, pages := c.list("/v1.0/users?$top=100"); len(again) != len(all) || pages != 4 {
+		t.Error("no page is empty", len(again), pages)
+	}
+	tenant.Set(func(s *Switches) { s.EmptyPage, s.PageSize = 0, 30 })
 	if again, pages := c.list("/v1.0/users?$top=100"); len(again) != len(all) || pages != 10 {
 		t.Error("pages are not shorter", pages)
 	}
@@ -426,7 +435,15 @@ func TestSignIns(t *testing.T) {
 		wantEvents, wantUsers := tenant.Truth().Logins(SharePointApp, from, to)
 		c.equal("logins", events, wantEvents)
 		c.equal("people", len(who), wantUsers)
-		if events == len(list) || wantUsers < 10 {
+		tried, _ := c.list("/v1.0/auditLogs/signIns?$filter=createdDateTime ge " + from.Format(time.RFC3339) + " and createdDateTime le " + to.Add(-time.Nanosecond).Format(time.RFC3339Nano))
+		c.equal("attempts", len(tried), len(tenant.Truth().SignIns(from, to)))
+		failed := map[any]bool{}
+		for _, s := range tried {
+			if status, _ := s["status"].(map[string]any); status["errorCode"] != 0.0 {
+				failed[s["userId"]] = true
+			}
+		}
+		if events == len(list) || wantUsers < 10 || len(failed) < 10 || !failed[nobody] {
 			t.Errorf("%d sign-ins, %d of ours, %d people", len(list), events, wantUsers)
 		}
 		days, _ := c.list("/beta/auditLogs/signInEventsSummary")

@@ -79,6 +79,7 @@ type Switches struct {
 
 	PageSize     int  // no page of a list is longer
 	RepeatedPage int  // the page of that number is served twice
+	EmptyPage    int  // before the page of that number comes one with nothing but a link to it
 	DuplicateIDs bool // each page after the first begins with the last entry of the one before
 	OddTimes     bool // some accounts and pages are of the year 1, some of 9999
 
