@@ -20,9 +20,9 @@ type kind int
 
 const (
 	text kind = iota
-	truth
-	moments
-	numbers
+	boolean
+	instant
+	integer
 )
 
 // A filter is a $filter that was understood.
@@ -266,15 +266,15 @@ func (p *parser) value(property, word string) (any, error) {
 		return strings.ReplaceAll(strings.TrimSuffix(inner, "'"), "''", "'"), nil
 	}
 	switch kind {
-	case truth:
+	case boolean:
 		if b, err := strconv.ParseBool(word); err == nil && (word == "true" || word == "false") {
 			return b, nil
 		}
-	case numbers:
+	case integer:
 		if n, err := strconv.Atoi(word); err == nil {
 			return n, nil
 		}
-	case moments:
+	case instant:
 		if at, err := time.Parse(time.RFC3339, word); err == nil {
 			return at, nil
 		}

@@ -42,16 +42,16 @@ func (v verb) product() Product {
 
 // A signIn is an attempt to sign in to an application.
 type signIn struct {
-	at        time.Time
-	id        string
-	who       int32 // -1: an account that there is not
-	app       string
-	code      int  // 0: it worked
-	listed    bool // v1.0 lists interactive sign-ins, and successful federated ones
-	isThere   bool // interactive
-	abroad    bool // in another tenant, by one of ours
-	delay     int  // in thousandths of the longest
-	elsewhere bool // homeTenantId is another one
+	at          time.Time
+	id          string
+	who         int32 // -1: an account that there is not
+	app         string
+	code        int  // 0: it worked
+	listed      bool // v1.0 lists interactive sign-ins, and successful federated ones
+	interactive bool // interactive
+	abroad      bool // in another tenant, by one of ours
+	delay       int  // in thousandths of the longest
+	guest       bool // homeTenantId is another one
 }
 
 // Applications that people sign in to.
@@ -167,14 +167,14 @@ func (t *Tenant) live(r *rand.Rand, h *history, d time.Time, who int32, readable
 		}
 	}
 	for range 1 + r.IntN(3) {
-		s := signIn{at: moment(r, d), id: guid(r), who: who, app: pick(r, apps), listed: true, isThere: true, delay: r.IntN(1000), elsewhere: a.guest}
+		s := signIn{at: moment(r, d), id: guid(r), who: who, app: pick(r, apps), listed: true, interactive: true, delay: r.IntN(1000), guest: a.guest}
 		switch r.IntN(12) {
 		case 0:
 			s.code = pick(r, []int{50126, 50074, 53003, 65001})
 		case 1:
-			s.isThere = false // federated
+			s.interactive = false // federated
 		case 2:
-			s.isThere, s.listed = false, false // a token was renewed
+			s.interactive, s.listed = false, false // a token was renewed
 		case 3:
 			s.abroad = !a.guest && r.IntN(3) == 0
 		}
@@ -187,7 +187,7 @@ func (t *Tenant) live(r *rand.Rand, h *history, d time.Time, who int32, readable
 // attack lets strangers try passwords, of leavers too.
 func (t *Tenant) attack(r *rand.Rand, h *history, d time.Time) {
 	for range r.IntN(4) {
-		s := signIn{at: moment(r, d), id: guid(r), who: -1, app: pick(r, apps), code: 50034, listed: true, isThere: true, delay: r.IntN(1000)}
+		s := signIn{at: moment(r, d), id: guid(r), who: -1, app: pick(r, apps), code: 50034, listed: true, interactive: true, delay: r.IntN(1000)}
 		if i := r.IntN(len(t.accounts)); t.accounts[i].exists(s.at) && !t.accounts[i].enabled(s.at) {
 			s.who, s.code = int32(i), 50057
 		}

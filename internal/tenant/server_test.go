@@ -72,6 +72,8 @@ func TestTokenRequest(t *testing.T) {
 	c.askToken(good, 401, 7000215)
 	good.Set("client_secret", "another")
 	c.askToken(good, 200, 0)
+	tenant.Set(func(s *Switches) { s.Refuse["token"] = Refusal{503, "temporarily_unavailable", "The service is temporarily unavailable."} })
+	c.askToken(good, 503, 90033)
 }
 
 // certificate is one that is good on the tenant's first day.
@@ -610,6 +612,19 @@ func TestThreeHosts(t *testing.T) {
 	}
 	c.read(resp, 200, nil)
 	c.clean()
+}
+
+func TestSmallTenants(t *testing.T) {
+	for users := range 25 {
+		c := newClient(t, New(1, Options{Users: 1 + users}))
+		for name := range reports {
+			c.report(name + "(period='D180')")
+		}
+		if list, _ := c.list("/v1.0/users"); len(list) > 1+users {
+			t.Errorf("%d of %d accounts", len(list), 1+users)
+		}
+		c.clean()
+	}
 }
 
 func TestLargeTenant(t *testing.T) {

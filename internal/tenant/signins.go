@@ -23,8 +23,8 @@ func (t *Tenant) mayReadSignIns(q *request) bool {
 
 // signInFilters are those that the documentation names: of the times neither lt nor gt.
 var signInFilters = map[string]filterable{
-	"createdDateTime": {"d--dd---", moments}, "appId": {"d-------", text}, "appDisplayName": {"d-----d-", text}, "id": {"d-------", text},
-	"userId": {"d-------", text}, "userPrincipalName": {"d-----d-", text}, "userDisplayName": {"d-----d-", text}, "status/errorCode": {"d-------", numbers},
+	"createdDateTime": {"d--dd---", instant}, "appId": {"d-------", text}, "appDisplayName": {"d-----d-", text}, "id": {"d-------", text},
+	"userId": {"d-------", text}, "userPrincipalName": {"d-----d-", text}, "userDisplayName": {"d-----d-", text}, "status/errorCode": {"d-------", integer},
 }
 
 // listSignIns lists the newest first.
@@ -94,7 +94,7 @@ const elsewhere = "0f1e2d3c-4b5a-4697-8877-665544332211"
 // signInEntry is as long as true ones are.
 func (t *Tenant) signInEntry(s *signIn) object {
 	home, resource := t.o.TenantID, t.o.TenantID
-	if s.elsewhere {
+	if s.guest {
 		home = elsewhere
 	}
 	if s.abroad {
@@ -116,7 +116,7 @@ func (t *Tenant) signInEntry(s *signIn) object {
 		{"clientAppUsed", "Browser"},
 		{"correlationId", s.id},
 		{"conditionalAccessStatus", "notApplied"},
-		{"isInteractive", s.isThere},
+		{"isInteractive", s.interactive},
 		{"riskDetail", "none"},
 		{"riskLevelAggregated", "none"},
 		{"riskLevelDuringSignIn", "none"},

@@ -179,7 +179,7 @@ func (t Truth) SignIns(from, to time.Time) (all []SignIn) {
 		if s.who >= 0 {
 			user = t.t.accounts[s.who].id
 		}
-		all = append(all, SignIn{s.at, s.id, user, s.app, s.code == 0, s.isThere, s.elsewhere, s.abroad})
+		all = append(all, SignIn{s.at, s.id, user, s.app, s.code == 0, s.interactive, s.guest, s.abroad})
 	})
 	return all
 }

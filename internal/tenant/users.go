@@ -21,11 +21,11 @@ func field(operators string, standard, basic bool, get func(*account) string) pr
 
 // userProperties are those that are played, with what the documentation says of each.
 var userProperties = map[string]property{
-	"accountEnabled":  {filterable{"daaaad--", truth}, false, false, func(a *account, at time.Time) any { return a.enabled(at) }},
+	"accountEnabled":  {filterable{"daaaad--", boolean}, false, false, func(a *account, at time.Time) any { return a.enabled(at) }},
 	"businessPhones":  {filterable{"--------", text}, true, false, func(a *account, _ time.Time) any { return append([]string{}, a.phones...) }},
 	"city":            field("daad-dda", false, false, func(a *account) string { return a.city }),
 	"companyName":     field("aaaaaaaa", false, false, func(a *account) string { return a.company }),
-	"createdDateTime": {filterable{"daadda--", moments}, false, false, func(a *account, _ time.Time) any { return a.created.Truncate(time.Second) }},
+	"createdDateTime": {filterable{"daadda--", instant}, false, false, func(a *account, _ time.Time) any { return a.created.Truncate(time.Second) }},
 	"department":      field("daadddda", false, false, func(a *account) string { return a.department }),
 	"displayName":     field("daa--dda", true, true, func(a *account) string { return a.name }),
 	"givenName":       field("da-dddda", true, true, func(a *account) string { return a.given }),
@@ -34,7 +34,7 @@ var userProperties = map[string]property{
 	"mail":            field("da-dddd-", true, true, func(a *account) string { return a.mail }),
 	"mobilePhone":     field("aa-aaaaa", true, false, func(a *account) string { return a.mobile }),
 	"officeLocation":  field("aa-aaaaa", true, false, func(a *account) string { return a.office }),
-	"onPremisesSyncEnabled": {filterable{"da-aad--", truth}, false, false, func(a *account, _ time.Time) any {
+	"onPremisesSyncEnabled": {filterable{"da-aad--", boolean}, false, false, func(a *account, _ time.Time) any {
 		if a.synced {
 			return true
 		}
@@ -70,8 +70,8 @@ var aloneOnly = []string{"aboutMe", "birthday", "hireDate", "interests", "mySite
 // userFilters is what users can be filtered by.
 var userFilters = func() map[string]filterable {
 	known := map[string]filterable{
-		"assignedLicenses/$count":           {"aa------", numbers},
-		"signInActivity/lastSignInDateTime": {"da-dd---", moments}, "signInActivity/lastSuccessfulSignInDateTime": {"da-dd---", moments},
+		"assignedLicenses/$count":           {"aa------", integer},
+		"signInActivity/lastSignInDateTime": {"da-dd---", instant}, "signInActivity/lastSuccessfulSignInDateTime": {"da-dd---", instant},
 	}
 	for name, p := range userProperties {
 		known[name] = p.filterable
