@@ -156,8 +156,11 @@ func (g *generator) platform(create collector.New, own map[string]documentedKey)
 	}
 	for path, k := range own {
 		of, name := s, path
-		if list, key, below := strings.Cut(path, "."); below {
-			of, name = at(s, "properties."+list+".items"), key
+		if above, key, below := strings.Cut(path, "."); below {
+			of, name = at(s, "properties."+above), key
+			if items := at(of, "items"); items != nil {
+				of = items
+			}
 		}
 		property := at(of, "properties."+name)
 		if property == nil || property["description"] != nil {
