@@ -511,9 +511,9 @@ func TestWindowsFile(t *testing.T) {
 
 // The examples load with the real platform types.
 func TestExamples(t *testing.T) {
-	for _, file := range []string{"minimal.yml", "complete.yml"} {
+	for _, file := range []string{"minimal.yml", "complete.yml", "microsoft365.yml"} {
 		t.Run(file, func(t *testing.T) {
-			for _, name := range []string{"mediawiki", "sql"} {
+			for _, name := range []string{"mediawiki", "microsoft365", "sql"} {
 				if _, ok := collector.Types[name]; !ok {
 					t.Skipf("there is no platform type %s", name)
 				}
