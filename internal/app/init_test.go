@@ -35,7 +35,12 @@ func TestWhatInitWritesLoads(t *testing.T) {
 		{"sql", `signed_in=logged_in_users activated=activated_accounts active=active_users taking_part=contributors authors=authors
 			pages_created=pages_created searches_without_result=searches_without_result profiles_complete=profiles_complete
 			profile_fields=profile_completion pages_stale=pages_stale`},
+		{"microsoft365", "authors=authors pages_created=pages_created profiles_complete=profiles_complete profile_fields=profile_completion pages_stale=pages_stale"},
 		{"mediawiki sql", `signed_in=people_logged_in activated=activated_accounts active=people_active taking_part=contributors authors=authors
+			pages_created=pages_created searches_without_result=searches_without_result profiles_complete=profiles_complete
+			profile_fields=profile_completion pages_stale=pages_stale`},
+		{"mediawiki microsoft365", "authors=authors pages_created=pages_created profiles_complete=profiles_complete profile_fields=profile_completion pages_stale=pages_stale"},
+		{"microsoft365 sql", `signed_in=people_logged_in activated=activated_accounts active=people_active taking_part=contributors authors=authors
 			pages_created=pages_created searches_without_result=searches_without_result profiles_complete=profiles_complete
 			profile_fields=profile_completion pages_stale=pages_stale`},
 		// They count people who were active, but none of them sees who reads.
@@ -155,6 +160,7 @@ func TestInitWrites(t *testing.T) {
 	}{
 		{"init.txt", "../../../examples/starter.yml", slices.Sorted(maps.Keys(collector.Types))},
 		{"init-wiki.txt", "", []string{"mediawiki"}},
+		{"init-microsoft365.txt", "", []string{"microsoft365"}},
 	} {
 		t.Chdir(t.TempDir())
 		s := initStand("")
@@ -185,6 +191,8 @@ func TestInitAsks(t *testing.T) {
 		"mediawiki", "handbook", "https://handbook.example.org/w/api.php",
 		"mediawiki", "handbook", "", // a name that is taken
 		" mediawiki ", "true", "", // what YAML takes for something else
+		"microsoft365", "", "contoso.sharepoint.com", // no address of a site
+		"microsoft365", "", "https://contoso.sharepoint.com/sites/intranet",
 		"sql", "",
 		"",                                   // these are the platforms
 		"reach, wealth", "reach,  freshness", // the second time, objectives that there are
@@ -206,7 +214,7 @@ func TestInitAsks(t *testing.T) {
 	for _, o := range cfg.Objectives {
 		names = append(names, o.Name)
 	}
-	if got := strings.Join(names, " "); got != "handbook true portal reach freshness" {
+	if got := strings.Join(names, " "); got != "handbook true sharepoint portal reach freshness" {
 		t.Errorf("platforms and objectives: %s", got)
 	}
 	if content, _ := os.ReadFile(file); !strings.Contains(string(content), "url: https://handbook.example.org/w/api.php\n") {
@@ -223,8 +231,8 @@ func TestInitWritesNothing(t *testing.T) {
 		want          string
 		usage         bool
 	}{
-		{"no types", "", nil, nil, false, "name the types of your platforms, such as --platform=mediawiki --platform=sql", true},
-		{"unknown type", "", []string{"sql", "confluence"}, nil, true, `unknown platform type "confluence"; there is mediawiki, sql`, true},
+		{"no types", "", nil, nil, false, "name the types of your platforms, such as --platform=mediawiki --platform=microsoft365 --platform=sql", true},
+		{"unknown type", "", []string{"sql", "confluence"}, nil, true, `unknown platform type "confluence"; there is mediawiki, microsoft365, sql`, true},
 		{"unknown objective", "", []string{"sql"}, []string{"reach", "wealth"}, false, `unknown objective "wealth"; there is ` + strings.Join(goalNames, ", "), true},
 		{"no answers", "", nil, nil, true, "the answers ended too early; nothing is written", false},
 		{"half an answer", "mediawiki\nwiki\n", nil, nil, true, "the answers ended too early; nothing is written", false},
