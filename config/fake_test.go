@@ -13,8 +13,9 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 )
 
-// fakeTypes are platform types that read nothing: a wiki that knows no logins, and a portal that can do much.
-var fakeTypes = map[string]collector.New{"mediawiki": newWiki, "sql": newPortal}
+// fakeTypes are platform types that read nothing: a wiki that knows no logins, and a portal that can do much. Microsoft 365 is
+// the real one: so many of its keys hang together that what it says of mistakes is worth a file each.
+var fakeTypes = map[string]collector.New{"mediawiki": newWiki, "microsoft365": collector.Types["microsoft365"], "sql": newPortal}
 
 type fake struct {
 	collector.Collector // none of its other methods is called

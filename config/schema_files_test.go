@@ -24,7 +24,17 @@ decisions-out-of-order duration-overflow escaped-nul exclude-any-character exclu
 exclude-of-two-lines hexadecimal-number http-client-header-reserved http-client-oauth2-without-address
 http-client-tls-version http-client-two-logins integer-too-large kpi-name-twice max-age-too-short-for-accounts
 max-age-too-short-for-settle measure-not-configured measure-not-delivered-by-any measure-not-delivered merge-key
-merge-of-an-anchor note-twice number-with-underscore objective-name-twice octal-looking-number order-drop order-equal
+merge-of-an-anchor
+microsoft365-accounts-report-of-entra microsoft365-accounts-unknown microsoft365-certificate-without-key
+microsoft365-client-id-no-id microsoft365-cloud-unknown microsoft365-cloud-without-reports
+microsoft365-download-domains-empty microsoft365-graph-url-with-query microsoft365-login-url-no-address
+microsoft365-other-login microsoft365-product-unknown microsoft365-profile-field-unknown
+microsoft365-profile-of-report microsoft365-secret-and-certificate microsoft365-sign-ins-of-sharepoint
+microsoft365-sign-ins-retention-too-short microsoft365-sign-ins-source-unknown
+microsoft365-sign-ins-summary-of-application microsoft365-sign-ins-without-application
+microsoft365-sites-of-viva-engage microsoft365-sites-wrong microsoft365-stale-after-too-short
+microsoft365-tenant-domain microsoft365-without-everything
+note-twice number-with-underscore objective-name-twice octal-looking-number order-drop order-equal
 order-higher-critical-above-target order-higher order-lower order-range-below-over-above order-range-critical-inside
 order-range-target-outside order-rise people-of-one-platform people-of-one-window
 people-on-a-platform people-per-accounts people-without-logins people-workforce-anonymous people-workforce-unknown
