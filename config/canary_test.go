@@ -17,7 +17,7 @@ import (
 // planted are a password and a person, in shapes that a value, a key and a piece of YAML may have.
 var planted = []string{"12Kanariegeheim", "Jörg Kanarienvogel", "kanarie.vogel@volierepost.example", "https://voliere:geheim-kanarie@127.0.0.1:port"}
 
-// http are keys that examples/complete.yml has no room for.
+// http are keys that the examples have no room for.
 const http = `
 platforms:
   - name: wiki
@@ -41,14 +41,28 @@ platforms:
         token_url: https://idp.example.org/token
         scopes: [x]
         endpoint_params: {audience: x}
+  - name: directory
+    type: microsoft365
+    product: entra
+    tenant: 00000000-0000-0000-0000-000000000000
+    client_id: 00000000-0000-0000-0000-000000000000
+    client_secret_file: x
+    cloud: global
+    login_url: https://login.example.org
+    graph_url: https://graph.example.org
+    download_domains: [example.org]
 `
 
 // TestMistakesQuoteNothing plants what must not come out in the place of every value and every key, and between the
 // lines, of valid files.
 func TestMistakesQuoteNothing(t *testing.T) {
-	complete, err := os.ReadFile("../examples/complete.yml")
-	if err != nil {
-		t.Fatal(err)
+	files := []string{http}
+	for _, name := range []string{"complete.yml", "microsoft365.yml"} {
+		content, err := os.ReadFile("../examples/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, string(content))
 	}
 	search := canary.For(planted...)
 	mistakes := 0
@@ -65,7 +79,7 @@ func TestMistakesQuoteNothing(t *testing.T) {
 			t.Errorf("%s: found %s", what, found)
 		}
 	}
-	for _, content := range []string{string(complete), http} {
+	for _, content := range files {
 		try("untouched", []byte(content))
 		if mistakes > 0 {
 			t.Fatal("the files have mistakes, and so prove nothing")
@@ -85,7 +99,7 @@ func TestMistakesQuoteNothing(t *testing.T) {
 		}
 		mistakes = 0
 	}
-	for _, content := range []string{string(complete), http} {
+	for _, content := range files {
 		lines := strings.SplitAfter(content, "\n")
 		for _, secret := range planted {
 			for _, form := range []string{
