@@ -123,8 +123,9 @@ type ReadingSource struct {
 // A Permission is a right on the platform.
 type Permission struct {
 	Name     string
-	Required bool   // without it no poll can succeed
-	Lost     string // what is lost without it, for `check --live` and the documentation
+	Required bool     // without it no poll can succeed
+	Lost     string   // what is lost without it, for `check --live` and the documentation
+	Sources  []string // that are lost without it, as the description names them
 }
 
 // An Access is what Probe found.

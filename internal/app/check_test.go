@@ -117,6 +117,7 @@ func TestCheckLive(t *testing.T) {
 	}{
 		{"live.txt", two("  - {name: wiki, type: stub}"), nil},
 		{"live-fails.txt", two("  - {name: wiki, type: stub, mood: tired}\n  - {name: portal, type: stub, mood: closed}"), errPoll},
+		{"live-quiet.txt", two("  - {name: wiki, type: stub, mood: quiet}"), nil},
 		{"live-people.txt", together, nil},
 	} {
 		t.Run(tc.golden, func(t *testing.T) {

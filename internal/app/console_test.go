@@ -107,7 +107,7 @@ func (s *stub) Describe() collector.Description {
 		},
 		Permissions: []collector.Permission{
 			{Name: "read", Required: true, Lost: "everything"},
-			{Name: "survey", Lost: "custom.score"},
+			{Name: "survey", Lost: "custom.score", Sources: []string{"survey"}},
 		},
 		Undelivered: map[string]string{
 			"page_views": "The stub does not count views.",
@@ -132,7 +132,7 @@ func (s *stub) Probe(ctx context.Context) (collector.Access, error) {
 	if s.mood == "closed" {
 		return collector.Access{}, errors.Join(s.ask(ctx, "401"), cause.Errorf(cause.Auth, "log in: the password is refused\x1b[31m"))
 	}
-	return collector.Access{Account: "7", Granted: map[string]bool{"read": true, "survey": s.mood == ""}}, s.ask(ctx, "200")
+	return collector.Access{Account: "7", Granted: map[string]bool{"read": true, "survey": s.mood == "" || s.mood == "quiet"}}, s.ask(ctx, "200")
 }
 
 func (s *stub) Accounts(ctx context.Context, emit func(collector.Account)) error {
@@ -156,6 +156,9 @@ func (s *stub) Events(ctx context.Context, from, to time.Time, emit func(collect
 
 func (s *stub) Readings(ctx context.Context, _ bool, emit func(collector.Reading)) error {
 	emit(collector.Reading{Ref: measure.Ref{Measure: "pages"}, Value: 12345, AsOf: time.Now()})
+	if s.mood == "quiet" { // nobody has answered the survey
+		return s.ask(ctx, "200")
+	}
 	if s.mood != "" {
 		return errors.Join(s.ask(ctx, "200"), cause.Errorf(cause.Permission, "read survey: forbidden"))
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -45,7 +46,7 @@ func (c Console) live(ctx context.Context, s *session) error {
 	if together != nil {
 		rows := [][]string{{"PEOPLE ACROSS PLATFORMS", "WINDOW", "VALUE", "MADE FROM"}}
 		for _, m := range s.cfg.People.Description.Measures() {
-			rows = append(rows, measured(now, together, m, s.cfg.TimeZone)...)
+			rows = append(rows, measured(together, m, cmp.Or(expected(now, together, m, s.cfg.TimeZone), "none"))...)
 		}
 		c.print("\n")
 		c.table(rows...)
@@ -98,7 +99,7 @@ func (c Console) polled(now time.Time, s poll.Status, account string, zone *time
 	values := [][]string{{"MEASURE", "WINDOW", "VALUE", "SOURCE"}}
 	if len(s.Snapshot.Values)+len(s.Snapshot.Expected) > 0 {
 		for _, m := range d.Measures() {
-			values = append(values, measured(now, s.Snapshot, m, zone)...)
+			values = append(values, measured(s.Snapshot, m, absent(now, s, m, zone))...)
 		}
 	}
 	others := [][]string{{"NOT DELIVERED", "WHY"}}
@@ -115,8 +116,33 @@ func (c Console) polled(now time.Time, s poll.Status, account string, zone *time
 	}
 }
 
-// measured returns the rows of one measure: its values, or why there is none.
-func measured(now time.Time, s *tally.Snapshot, m collector.Delivered, zone *time.Location) [][]string {
+// absent says why a platform has no value of a measure: what is granted and not there is another thing than what is
+// not granted.
+func absent(now time.Time, s poll.Status, m collector.Delivered, zone *time.Location) string {
+	for _, p := range s.Platform.Description.Permissions {
+		if granted, known := s.Granted[p.Name]; known && !granted && slices.Contains(p.Sources, m.Source) {
+			return "none: " + p.Name + " is missing"
+		}
+	}
+	if from := expected(now, s.Snapshot, m, zone); from != "" {
+		return from
+	}
+	if !s.Success {
+		return "none: see what failed"
+	}
+	return "none: nothing is there yet"
+}
+
+// expected says from when on a measure will have a value, "" if it should have one by now.
+func expected(now time.Time, s *tally.Snapshot, m collector.Delivered, zone *time.Location) string {
+	if t := s.Expected[m.Ref]; t.After(now) {
+		return "from " + t.In(zone).Format(date) + " on"
+	}
+	return ""
+}
+
+// measured returns the rows of one measure: its values, or what is said where there are none.
+func measured(s *tally.Snapshot, m collector.Delivered, absent string) [][]string {
 	row := func(ref measure.Ref, value string) []string {
 		name := measure.Ref{Measure: ref.Measure, Label: ref.Label}.String()
 		return []string{clean(name), m.Window.String(), clean(value), m.Source}
@@ -127,13 +153,10 @@ func measured(now time.Time, s *tally.Snapshot, m collector.Delivered, zone *tim
 			rows = append(rows, row(v.Ref, words.Quantity(v.Value, m.Unit)))
 		}
 	}
-	if rows != nil {
-		return rows
+	if rows == nil {
+		rows = append(rows, row(m.Ref, absent))
 	}
-	if t := s.Expected[m.Ref]; t.After(now) {
-		return [][]string{row(m.Ref, "from "+t.In(zone).Format(date)+" on")}
-	}
-	return [][]string{row(m.Ref, "none")}
+	return rows
 }
 
 // requests writes how many were sent, by code: "Requests: 340 (200: 338, 429: 2)".
