@@ -281,7 +281,7 @@ func (r *runner) update(ctx context.Context, now time.Time) (report tally.Report
 		if p := recover(); p != nil {
 			// The value may quote what a platform answered; the stack names only our own code.
 			level.Error(r.logger).Log("msg", "Collector panicked", "stack", string(debug.Stack()))
-			report = tally.Report{Errors: []error{errors.New("the collector panicked; the log has where")}}
+			report = tally.Report{Errors: []error{errors.New("the collector panicked; the log has where")}, Storage: r.tally.Panicked(now)}
 		}
 	}()
 	return r.tally.Update(ctx, now)

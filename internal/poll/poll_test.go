@@ -199,6 +199,35 @@ func TestAPanicIsAFailedPollAndNamesNobody(t *testing.T) {
 	})
 }
 
+func TestAPanicIsAFailedPollAfterARestartToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir, err := storage.Open(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = dir.Close() }()
+		s := &stub{}
+		wiki := &config.Config{Platforms: []*config.Platform{platform("wiki", s)}}
+		start := func() *Poller {
+			t.Helper()
+			p := New(dir, []byte("key"), log.NewNopLogger(), func() {})
+			if err := p.Configure(wiki); err != nil {
+				t.Fatal(err)
+			}
+			return p
+		}
+		p := start()
+		began := time.Now()
+		p.Once(t.Context())
+		s.panics = true
+		time.Sleep(time.Minute)
+		p.Once(t.Context())
+		if st := start().Statuses()[0]; st.Success || !st.LastSuccess.Equal(began) {
+			t.Errorf("status %+v", st)
+		}
+	})
+}
+
 func TestStoppingIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{takes: time.Hour}

@@ -466,7 +466,11 @@ func (r *rig) poll(f fault) {
 		r.Fatalf("the poll ended in a panic: %t", dead)
 	}
 	r.Logf("poll at %s: %v", r.clock, report.Errors)
-	if !dead && (report.Storage != nil) != (f.blocked != "") {
+	if f.what == "panic" && dead {
+		report.Storage = r.Panicked(r.clock)
+		r.reference.panicked()
+	}
+	if (!dead || f.what == "panic") && (report.Storage != nil) != (f.blocked != "") {
 		r.Fatalf("state could not be written: %v", report.Storage)
 	}
 	if !dead && ok != (len(report.Errors) == 0) {

@@ -174,6 +174,13 @@ func (r *reference) poll(now time.Time, w *world, c *course) bool {
 	return ok
 }
 
+// panicked takes note of a poll that ended in a panic.
+func (r *reference) panicked() {
+	r.memory.health.Success = false
+	r.forget()
+	r.save()
+}
+
 // frozen tells whether what is shown can't be read on: another platform told it, or our clock was ahead.
 func (r *reference) frozen() bool {
 	return r.memory.live.source != r.newHistory().source || r.memory.live.through.After(r.now.Add(day))

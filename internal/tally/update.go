@@ -41,13 +41,24 @@ func (t *Tally) Update(ctx context.Context, now time.Time) Report {
 	if len(u.report.Errors) == 0 {
 		t.live.Health.LastSuccess = now
 	}
-	shown := u.end().Add(-t.platform.MaxAge)
+	u.report.Storage = t.finish(now)
+	return u.report
+}
+
+// Panicked finishes an Update at now that a panic of the collector has cut. It returns why the last write to disk failed.
+func (t *Tally) Panicked(now time.Time) error {
+	t.live.Health.Success = false
+	return t.finish(now)
+}
+
+// finish forgets what is not needed any more, and writes what is.
+func (t *Tally) finish(now time.Time) error {
+	shown := t.end(now).Add(-t.platform.MaxAge)
 	t.live.forget(shown)
 	if t.fresh != nil {
 		t.fresh.forget(shown)
 	}
-	u.save()
-	return u.report
+	return t.save()
 }
 
 // Health returns the outcome of the last Update, also of one before a restart.
@@ -72,27 +83,26 @@ func (u *update) fail(part string, err error) {
 
 // save makes durable what was taken in. What is read anew is on disk before the listing in live that was the reason
 // for it, and goes when live has taken it over: a crash between the two, or a full disk, loses nothing.
-func (u *update) save() {
-	var err error
-	if u.fresh != nil {
-		err = u.write(u.fresh)
+func (t *Tally) save() (err error) {
+	if t.fresh != nil {
+		err = t.write(t.fresh)
 	}
 	if err == nil {
-		err = u.write(u.live)
+		err = t.write(t.live)
 	}
-	if err == nil && u.fresh == nil {
-		err = u.dir.Remove(u.platform.Name + freshFile)
+	if err == nil && t.fresh == nil {
+		err = t.dir.Remove(t.platform.Name + freshFile)
 	}
-	u.report.Storage = err
+	return err
 }
 
 // write replaces the file of f.
-func (u *update) write(f *facts) error {
+func (t *Tally) write(f *facts) error {
 	file := liveFile
-	if f == u.fresh {
+	if f == t.fresh {
 		file = freshFile
 	}
-	return u.dir.Replace(u.platform.Name+file, f.encode)
+	return t.dir.Replace(t.platform.Name+file, f.encode)
 }
 
 // renew starts reading anew where the facts at hand can't be continued: the source is another one, others count, or
@@ -189,7 +199,7 @@ func (u *update) listing() {
 		u.fresh = u.newFacts()
 		u.fresh.adopt(u.live, u.delivers)
 	}
-	u.save()
+	u.report.Storage = u.save()
 }
 
 // accept puts a listing in force, unless it can't be true: a lost right must not delete people, so far
@@ -252,12 +262,14 @@ func (u *update) list(l *listing) error {
 	return u.probe()
 }
 
-// end is the data time T that this poll aims at.
-func (u *update) end() time.Time { return u.now.Add(-u.platform.Description.Settle).Truncate(slot) }
+// end is the data time T that a poll at now aims at.
+func (t *Tally) end(now time.Time) time.Time {
+	return now.Add(-t.platform.Description.Settle).Truncate(slot)
+}
 
 // history brings every target up to T, and puts a history that was read anew in force.
 func (u *update) history() {
-	end := u.end()
+	end := u.end(u.now)
 	for _, f := range u.targets() {
 		if u.platform.Description.Accounts != nil && f.Listed.IsZero() {
 			return // whose events count is not known yet
