@@ -183,13 +183,22 @@ func (r *reference) panicked() {
 
 // frozen tells whether what is shown can't be read on: another platform told it, or our clock was ahead.
 func (r *reference) frozen() bool {
-	return r.memory.live.source != r.newHistory().source || r.memory.live.through.After(r.now.Add(day))
+	return r.memory.live.source != r.newHistory().source || r.isAhead(r.memory.live)
+}
+
+// isAhead tells whether our clock was ahead when something was taken in, or when it was said from when on.
+func (r *reference) isAhead(h *history) bool {
+	latest := h.through
+	for _, since := range h.covered {
+		latest = later(latest, since)
+	}
+	return latest.After(r.now.Add(day))
 }
 
 // renew starts reading anew where that is due before anything is asked.
 func (r *reference) renew() {
 	k, want := &r.memory, r.newHistory()
-	if f := k.fresh; f != nil && (f.source != want.source || f.counting != want.counting || f.through.After(r.now.Add(day))) {
+	if f := k.fresh; f != nil && (f.source != want.source || f.counting != want.counting || r.isAhead(f)) {
 		if f.source == k.live.source { // what it was begun for is not done
 			k.live.counting = ""
 		}
