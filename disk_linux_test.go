@@ -64,12 +64,7 @@ func TestADiskThatCanNotBeWritten(t *testing.T) {
 
 			f.end(t, e)
 			e.reload(t, "^nobody-2$")
-			e.until(t, "written", func() error {
-				if s := e.scrape(t); s["intranet_state_writable"] != 1 {
-					return errors.New("intranet_state_writable is 0")
-				}
-				return nil
-			})
+			e.written(t)
 			e.check(t)
 			e.kill()
 			e.start(t)
@@ -83,11 +78,72 @@ func TestADiskThatCanNotBeWritten(t *testing.T) {
 	}
 }
 
+// TestADamagedFileInAReadOnlyFolder starts where what can't be used can't be set aside either, until it can.
+func TestADamagedFileInAReadOnlyFolder(t *testing.T) {
+	t.Parallel()
+	i := newIntranet(t, rand.New(rand.NewPCG(7, 8)))
+	e := newExporter(t, i)
+	f := makeReadOnly(t, e)
+	e.start(t)
+	e.caughtUp(t, true)
+	e.kill()
+	damaged := []string{"wiki.tally", "kpi.state"}
+	for _, file := range damaged {
+		if err := os.WriteFile(filepath.Join(f.folder(e), file), []byte("damaged"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.begin(t, e)
+	durable, err := e.files(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	clear(e.shown)
+	clear(e.full)
+	clear(e.kpi)
+	e.start(t)
+	e.writable(t, 0)
+	e.caughtUp(t, true)
+	e.writable(t, 0)
+	e.has(t, f, durable)
+	for _, file := range damaged {
+		if aside := file + ".unusable as soon as that can be done (rename "; !strings.Contains(e.log.String(), aside) {
+			t.Errorf("the log lacks %q:\n%s", aside, e.log)
+		}
+	}
+
+	f.end(t, e)
+	e.reload(t, "^nobody-2$")
+	e.written(t)
+	files, err := e.files(f)
+	for _, file := range damaged {
+		if files[file+".unusable"] != "damaged" || err != nil {
+			t.Errorf("%s was not set aside: %v", file, err)
+		}
+	}
+	e.check(t)
+	e.kill()
+	e.start(t)
+	e.check(t)
+}
+
 func (e *exporter) writable(t *testing.T, want float64) {
 	t.Helper()
 	if got := e.scrape(t)["intranet_state_writable"]; got != want {
 		t.Errorf("intranet_state_writable is %v, want %v; log:\n%s", got, want, e.log)
 	}
+}
+
+// written waits until all that was due is on disk.
+func (e *exporter) written(t *testing.T) {
+	t.Helper()
+	e.until(t, "written", func() error {
+		if s := e.scrape(t); s["intranet_state_writable"] != 1 {
+			return errors.New("intranet_state_writable is 0")
+		}
+		return nil
+	})
 }
 
 // saysItOnce sees that the log tells what was not written once a poll, and once of the KPIs.

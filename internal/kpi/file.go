@@ -64,9 +64,7 @@ func Open(dir *storage.Dir) (e *Engine, warning string, err error) {
 		return e, "", nil
 	}
 	for i, file := range there {
-		if there[i], err = dir.SetAside(file); err != nil {
-			return nil, "", fmt.Errorf("set aside a file that can't be used: %w", err)
-		}
+		there[i] = dir.SetAside(file)
 	}
 	e.records = map[string]*record{}
 	return e, fmt.Sprintf("%s; set aside as %s, and the record of KPI values starts anew, so that thresholds are crossed later than they would have been", unusable, strings.Join(there, " and ")), nil

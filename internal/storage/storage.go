@@ -32,8 +32,9 @@ type Dir struct {
 	path string
 	lock *os.File
 
-	mu     sync.Mutex
-	failed map[string]bool // files whose last write failed
+	mu       sync.Mutex
+	failed   map[string]bool // files whose last write failed
+	unusable map[string]bool // files that are yet to be set aside
 }
 
 // Open takes the folder, and makes it where it is missing. It fails if another process holds it.
@@ -52,7 +53,7 @@ func Open(path string) (*Dir, error) {
 		_ = lock.Close()
 		return nil, notLocked(path, err)
 	}
-	d := &Dir{path: path, lock: lock, failed: map[string]bool{}}
+	d := &Dir{path: path, lock: lock, failed: map[string]bool{}, unusable: map[string]bool{}}
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open storage folder: %w", err), d.Close())
@@ -151,6 +152,9 @@ func (d *Dir) Replace(name string, write func(io.Writer) error) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
+	if err := d.clear(name); err != nil {
+		return err
+	}
 	return d.rename(f.Name(), filepath.Join(d.path, name))
 }
 
@@ -171,7 +175,10 @@ func (d *Dir) Remove(name string) error {
 	if d == nil {
 		return nil
 	}
-	err := os.Remove(filepath.Join(d.path, name))
+	err := d.clear(name)
+	if err == nil {
+		err = os.Remove(filepath.Join(d.path, name))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
@@ -222,10 +229,32 @@ func (d *Dir) Read(name string, read func(io.Reader) error) error {
 	return nil
 }
 
-// SetAside renames a file that can't be used, so that nothing is lost, and returns its new name.
-func (d *Dir) SetAside(name string) (string, error) {
-	if err := d.rename(filepath.Join(d.path, name), filepath.Join(d.path, name+Aside)); err != nil {
-		return "", fmt.Errorf("set state aside: %w", err)
+// SetAside renames a file that can't be used, so that nothing is lost, and tells its new name. Where that fails, it tells
+// why, and the file is set aside before it is replaced or removed.
+func (d *Dir) SetAside(name string) string {
+	aside := name + Aside
+	if err := d.setAside(name); err != nil {
+		aside += fmt.Sprintf(" as soon as that can be done (%s)", err)
 	}
-	return name + Aside, nil
+	return aside
+}
+
+func (d *Dir) setAside(name string) error {
+	err := d.rename(filepath.Join(d.path, name), filepath.Join(d.path, name+Aside))
+	d.note(name, err)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unusable[name] = err != nil
+	return err
+}
+
+// clear sets aside what could not be set aside before.
+func (d *Dir) clear(name string) error {
+	d.mu.Lock()
+	unusable := d.unusable[name]
+	d.mu.Unlock()
+	if !unusable {
+		return nil
+	}
+	return d.setAside(name)
 }

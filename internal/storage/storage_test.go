@@ -202,9 +202,9 @@ func TestSetAsideLosesNothing(t *testing.T) {
 	if err := d.Replace("state", text("odd")); err != nil {
 		t.Fatal(err)
 	}
-	aside, err := d.SetAside("state")
-	if err != nil || read(t, d, aside) != "odd" {
-		t.Error(aside, err)
+	aside := d.SetAside("state")
+	if aside != "state.unusable" || read(t, d, aside) != "odd" {
+		t.Error(aside)
 	}
 	if err := d.Read("state", nil); !errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
@@ -213,6 +213,37 @@ func TestSetAsideLosesNothing(t *testing.T) {
 		if err := d.Remove(aside); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// What can't be set aside yet is not written over, nor removed: that waits until it can be.
+func TestSetAsideLater(t *testing.T) {
+	for name, change := range map[string]func(d *Dir) error{
+		"replace": func(d *Dir) error { return d.Replace("state", text("new")) },
+		"remove":  func(d *Dir) error { return d.Remove("state") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := t.TempDir()
+			d := open(t, path)
+			inTheWay := filepath.Join(path, "state"+Aside)
+			if err := errors.Join(d.Replace("state", text("odd")), os.MkdirAll(filepath.Join(inTheWay, "x"), 0o700)); err != nil {
+				t.Fatal(err)
+			}
+			if got := d.SetAside("state"); !strings.HasPrefix(got, "state.unusable as soon as that can be done (rename ") || d.Writable() {
+				t.Errorf("%s, writable %t", got, d.Writable())
+			}
+			if err := change(d); err == nil || d.Writable() || read(t, d, "state") != "odd" {
+				t.Errorf("error %v, writable %t", err, d.Writable())
+			}
+			if err := os.RemoveAll(inTheWay); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // once it is done, it is done
+				if err := change(d); err != nil || !d.Writable() || read(t, d, "state"+Aside) != "odd" {
+					t.Errorf("error %v, writable %t", err, d.Writable())
+				}
+			}
+		})
 	}
 }
 

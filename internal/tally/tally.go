@@ -74,11 +74,7 @@ func Open(dir *storage.Dir, secret []byte, p *config.Platform) (t *Tally, warnin
 		switch {
 		case err == nil, errors.Is(err, fs.ErrNotExist):
 		case errors.Is(err, errDamaged), errors.Is(err, errVersion), errors.Is(err, errKey):
-			aside, failed := dir.SetAside(f.name)
-			if failed != nil {
-				return nil, "", failed
-			}
-			warnings = append(warnings, fmt.Sprintf("%s; it is set aside as %s and the platform is read anew", err, aside))
+			warnings = append(warnings, fmt.Sprintf("%s; it is set aside as %s and the platform is read anew", err, dir.SetAside(f.name)))
 		default:
 			return nil, "", err
 		}
