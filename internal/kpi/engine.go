@@ -81,10 +81,11 @@ func update(r *record, now time.Time, k *config.KPI, src Source) (State, bool) {
 	s, at := read(now, k, src)
 	changed := false
 	if s.Known && at.Sub(now) <= skew {
-		if r.end()-now.Unix() > seconds(skew) {
-			*r = record{} // the clock was far ahead; else nothing would count until that day
+		if r.end()-now.Unix() > seconds(skew) { // the clock was far ahead; nothing would count until that day
+			r.cut(at.Unix())
+			changed = true
 		}
-		changed = r.add(at.Unix(), s.Value, s.Small)
+		changed = r.add(at.Unix(), s.Value, s.Small) || changed
 		if data := s.Data.UTC(); !r.Data.Equal(data) {
 			r.Data, changed = data, true
 		}

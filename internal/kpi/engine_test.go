@@ -2,9 +2,11 @@ package kpi
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -580,6 +582,46 @@ func TestClockFarAhead(t *testing.T) {
 	at := t0.Add(time.Hour)
 	wantLimit(t, "true clock", see(e, at, 20), at, true)
 	wantLimit(t, "true clock, later", see(e, at.Add(day), 20), at, true)
+}
+
+// What a clock recorded that was ahead goes, and what was before stays: the values at these minutes after t0, of which
+// 30 is a good one. Then the clock is right again, with a bad value, and an hour later with another.
+func TestClockAheadForAWhile(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		before        map[int]float64
+		ahead         time.Duration
+		at            int
+		start, anHour int // minutes after t0; -1 = none
+	}{
+		{"bad since", map[int]float64{0: 30, 60: 20, 180: 20}, 20 * day, 240, 60, 60},
+		{"bad since some time of a day", map[int]float64{0: 30, 60: 20, 180: 20}, 400 * day, 240, 180, 180},
+		{"bad for long", map[int]float64{0: 20}, 4000 * day, 60, 0, 0},
+		{"good until then", map[int]float64{0: 20, 60: 30}, 400 * day, 120, 120, 120},
+		{"in the middle of a bad hour", map[int]float64{0: 20, 20: 20}, 2 * day, 10, 0, 0},
+		{"in the middle of an hour with a good value", map[int]float64{0: 20, 10: 30, 20: 20}, 2 * day, 15, -1, 75},
+		{"before a good value", map[int]float64{0: 20, 20: 30, 30: 20}, 2 * day, 15, -1, 75},
+		{"in the middle of a bad day", map[int]float64{0: 20, 60: 20, 420: 20}, 400 * day, 90, 0, 0},
+		{"in the middle of a day with a good value", map[int]float64{0: 20, 60: 30, 420: 20}, 400 * day, 90, -1, 150},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := open(t, nil, weekly(below(25, 0)))
+			after := func(minutes int) time.Time {
+				if minutes < 0 {
+					return time.Time{}
+				}
+				return t0.Add(time.Duration(minutes) * time.Minute)
+			}
+			for _, minutes := range slices.Sorted(maps.Keys(tt.before)) {
+				see(e, after(minutes), tt.before[minutes])
+			}
+			see(e, t0.Add(tt.ahead), 20)
+			see(e, t0.Add(tt.ahead+day), 30)
+			wantLimit(t, "the clock is right", see(e, after(tt.at), 20), after(tt.start), tt.start >= 0)
+			e.records = reread(t, e.records)
+			wantLimit(t, "an hour later", see(e, after(tt.at+60), 20), after(tt.anHour), true)
+		})
+	}
 }
 
 // A sustain of one day is 24 hours, also on the days that have 23 or 25.

@@ -1,6 +1,7 @@
 package kpi
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -20,16 +21,43 @@ type moment struct {
 	value, of []float64
 }
 
-// A past is all that the engine was shown.
+// A past is all that the engine was shown, and believed.
 type past []moment
 
-func (p past) add(at time.Time, value, of float64) past {
-	if n := len(p); n == 0 || !p[n-1].at.Equal(at) {
+// add takes in what is shown at now. After the clock was wrong a data time goes back. Up to a day, nothing is believed
+// until it has caught up; after more, all later times were wrong. The values of the bucket in which they begin, if there
+// is one, count as all shown for this data time.
+func (p past) add(now, at time.Time, value, of float64, within *bucket) past {
+	end := p.end()
+	switch {
+	case at.Sub(now) > day, at.Before(end) && end.Sub(now) <= day:
+		return p
+	case at.Before(end):
+		m := moment{at: at}
+		for _, o := range p {
+			if within != nil && o.at.Unix() >= within.From && o.at.Unix() <= within.To {
+				m.value, m.of = append(m.value, o.value...), append(m.of, o.of...)
+			}
+		}
+		p = p[:sort.Search(len(p), func(i int) bool { return p[i].at.After(at) })]
+		if len(m.value) > 0 {
+			p = append(slices.DeleteFunc(p, func(o moment) bool { return o.at.Equal(at) }), m)
+		}
+	}
+	if !p.end().Equal(at) {
 		p = append(p, moment{at: at})
 	}
 	m := &p[len(p)-1]
 	m.value, m.of = append(m.value, value), append(m.of, of)
 	return p
+}
+
+// end is the newest data time.
+func (p past) end() (end time.Time) {
+	if len(p) > 0 {
+		end = p[len(p)-1].at
+	}
+	return end
 }
 
 // limit is what a condition amounts to on the day of at, as the rules say it.
@@ -94,9 +122,9 @@ func (p past) judge(l Limit, maxAge time.Duration) (start, last time.Time) {
 	return start, last
 }
 
-// hold compares what the engine says with what all values say. It may be late, by an hour or, from 35 days
-// back, by a day, never early.
-func (p past) hold(t *testing.T, what string, l Limit, maxAge time.Duration) (breached, late bool) {
+// hold compares what the engine says with what all values say. It may be late, by an hour or, from 35 days before the
+// newest data time that ever was, by a day, never early.
+func (p past) hold(t *testing.T, what string, l Limit, maxAge time.Duration, newest time.Time) (breached, late bool) {
 	t.Helper()
 	if len(p) > 0 {
 		end := p[len(p)-1].at
@@ -107,7 +135,7 @@ func (p past) hold(t *testing.T, what string, l Limit, maxAge time.Duration) (br
 	start, last := p.judge(l, maxAge)
 	breached = !start.IsZero() && last.Sub(start) >= l.Threshold.Sustain
 	slack := time.Hour
-	if !start.IsZero() && p[len(p)-1].at.Truncate(day).Sub(start) > hourly*time.Second {
+	if !start.IsZero() && newest.Truncate(day).Sub(start) > hourly*time.Second {
 		slack = day
 	}
 	switch {
@@ -115,19 +143,28 @@ func (p past) hold(t *testing.T, what string, l Limit, maxAge time.Duration) (br
 		t.Fatalf("%s: start %s, exactly %s", what, l.Start, start)
 	case l.Breached && !breached:
 		t.Fatalf("%s: breached too early", what)
-	case breached && !l.Breached && last.Sub(start) >= l.Threshold.Sustain+time.Hour:
+	case breached && !l.Breached && last.Sub(start) >= l.Threshold.Sustain+slack:
 		t.Fatalf("%s: not breached, too late", what)
 	}
 	return breached, breached && !l.Breached
 }
 
+// buckets are those of the record of a KPI.
+func buckets(e *Engine, k *config.KPI) []bucket {
+	if r := e.records[k.Identity()]; r != nil {
+		return r.Buckets
+	}
+	return nil
+}
+
 // Over random histories, limits and restarts, the buckets never say more than all values would, and say it
-// at most an hour later; a verdict never ends before that of all values ends.
+// at most an hour later; a verdict never ends before that of all values ends. In every fourth history the clock jumps,
+// ahead and back.
 func TestBucketsAgainstAllValues(t *testing.T) {
 	pick := func(r *rand.Rand, from ...time.Duration) time.Duration { return from[r.IntN(len(from))] }
 	breaches, slack := map[string]int{}, map[string]int{}
-	old := 0
-	for seed := range uint64(300) {
+	old, cuts := 0, 0
+	for seed := range uint64(400) {
 		r := rand.New(rand.NewPCG(seed, 3))
 		var (
 			interval = pick(r, 5*time.Minute, 15*time.Minute, 50*time.Minute, time.Hour, 3*time.Hour, 7*time.Hour, day)
@@ -142,6 +179,8 @@ func TestBucketsAgainstAllValues(t *testing.T) {
 			of       = 100.0
 			at       = now
 			was      = map[string]bool{}
+			wrong    time.Duration // by which the clock is
+			newest   time.Time
 		)
 		k.Warning.Drop, k.Warning.Rise, k.Warning.Against = new(0.3), new(0.5), 7*day
 		k.Critical = between(0.25, 0.7, sustain*2)
@@ -156,14 +195,31 @@ func TestBucketsAgainstAllValues(t *testing.T) {
 			case 2:
 				now = now.Add(pick(r, time.Hour, day, 4*day, 9*day)) // an outage
 			}
+			if seed%4 == 0 && r.IntN(15) == 0 {
+				off := pick(r, 0, 0, 0, 10*time.Hour, 30*time.Hour, 10*day, 40*day, 450*day, -10*time.Hour, -25*time.Hour, -26*time.Hour, -27*time.Hour, -10*day, -100*day)
+				now, wrong = now.Add(off-wrong), off
+			}
 			if r.IntN(10) > 0 { // else the measure does not move, and maybe its denominator does
 				at = now
 			}
 			source := map[string]Source{"wiki": {MaxAge: maxAge, Snapshot: &tally.Snapshot{Values: []tally.Value{
 				value(active, number, at), value(accounts, of, now)}}}}
+			var within *bucket
+			for _, b := range buckets(e, k) {
+				if b.From <= at.Unix() && at.Unix() < b.To {
+					within = &b
+				}
+			}
 			s := e.Update(now, source)[0]
-			if s.Known {
-				history = history.add(at, number, of)
+			if before := history.end(); s.Known {
+				history = history.add(now, at, number, of, within)
+				if history.end().Before(before) {
+					cuts++
+					clear(was)
+				}
+			}
+			if history.end().After(newest) {
+				newest = history.end()
 			}
 
 			if r.IntN(100) == 0 {
@@ -177,7 +233,7 @@ func TestBucketsAgainstAllValues(t *testing.T) {
 
 			for _, l := range s.Limits {
 				name := l.Severity + " " + l.Condition
-				breached, late := history.hold(t, name, l, maxAge)
+				breached, late := history.hold(t, fmt.Sprintf("seed %d, %s", seed, name), l, maxAge, newest)
 				switch {
 				case late && was[name]:
 					t.Fatalf("seed %d, %s: not breached any more", seed, name)
@@ -197,6 +253,9 @@ func TestBucketsAgainstAllValues(t *testing.T) {
 		if breaches[condition] < 3000 || slack[condition] < 5 {
 			t.Errorf("only %d breaches, %d late ones of condition %s: the histories test nothing", breaches[condition], slack[condition], condition)
 		}
+	}
+	if cuts < 200 {
+		t.Errorf("the clock went back only %d times: the histories test nothing", cuts)
 	}
 	if old < 1000 {
 		t.Errorf("only %d old starts: the histories test nothing", old)
@@ -219,7 +278,7 @@ func TestEditsAgainstAllValues(t *testing.T) {
 		for range 200 {
 			now = now.Add(time.Duration(1+r.IntN(minutes)) * time.Minute)
 			v = max(10, v+float64(r.IntN(7)-3))
-			history = history.add(now, v*1000, 1000)
+			history = history.add(now, now, v*1000, 1000, nil)
 			e.Update(now, wiki(value(created, v, now)))
 		}
 		var thresholds []*config.Threshold
@@ -234,7 +293,7 @@ func TestEditsAgainstAllValues(t *testing.T) {
 		for _, threshold := range thresholds {
 			e.Configure([]*config.KPI{weekly(threshold)})
 			l := e.Update(now, wiki(value(created, v, now)))[0].Limits[0]
-			if breached, _ := history.hold(t, l.Condition, l, 48*time.Hour); breached && threshold.Against > 0 {
+			if breached, _ := history.hold(t, l.Condition, l, 48*time.Hour, now); breached && threshold.Against > 0 {
 				breaches++
 			}
 		}

@@ -87,21 +87,38 @@ func (r *record) add(at int64, value float64, small bool) bool {
 	return *b != before
 }
 
-// age joins hours that are old enough into days, and forgets what is older than a record reaches back.
+// cut drops what lies after at. Of a bucket that reaches over at, it is not known which of its values do.
+func (r *record) cut(at int64) {
+	i := sort.Search(len(r.Buckets), func(i int) bool { return r.Buckets[i].To > at })
+	if i < len(r.Buckets) && r.Buckets[i].From <= at {
+		b := &r.Buckets[i]
+		b.To, b.Gap, b.Last = at, min(b.Gap, at-b.From), b.All
+		i++
+	}
+	r.Buckets = r.Buckets[:i]
+}
+
+// age joins hours that are old enough into days, and forgets all but as many days as a record reaches back: days that
+// have values, because time may have passed on a wrong clock alone.
 func (r *record) age(at int64) {
-	today := at - at%perDay
+	old := at - at%perDay - hourly
 	kept := r.Buckets[:0]
 	for _, b := range r.Buckets {
-		last := len(kept) - 1
-		switch {
-		case b.To < today-keep:
-		case last >= 0 && b.To < today-hourly && b.To/perDay == kept[last].To/perDay:
+		if last := len(kept) - 1; last >= 0 && b.To < old && b.To/perDay == kept[last].To/perDay {
 			kept[last] = kept[last].join(b)
-		default:
+		} else {
 			kept = append(kept, b)
 		}
 	}
-	r.Buckets = kept
+	first, days := len(kept)-1, int64(0)
+	for ; first > 0; first-- {
+		if kept[first-1].To/perDay != kept[first].To/perDay {
+			if days++; days > keep/perDay {
+				break
+			}
+		}
+	}
+	r.Buckets = kept[first:]
 }
 
 // split parts the newest day from the days before it, which don't change any more.
