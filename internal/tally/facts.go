@@ -46,7 +46,7 @@ type facts struct {
 	progress
 	table
 	flags  []flag
-	filled []uint64                         // profile fields by bit, in the order of progress.Fields; no column where there are none
+	filled [][]uint8                        // profile fields by bit, in the order of progress.Fields, eight to a column
 	who    []key                            // the pseudonym of the identity, 0 = none; no column unless progress.Joined
 	seen   [][]second                       // when accounts did something for the last time, by kind
 	counts map[measure.Kind]map[int64]int64 // by slot, numbered since 1970
@@ -108,8 +108,8 @@ func (f *facts) account(k key) uint32 {
 	i, added := f.row(k)
 	if added {
 		f.flags = append(f.flags, 0)
-		if len(f.Fields) > 0 {
-			f.filled = append(f.filled, 0)
+		for eight := range f.filled {
+			f.filled[eight] = append(f.filled[eight], 0)
 		}
 		if f.Joined {
 			f.who = append(f.who, 0)
@@ -131,11 +131,14 @@ func (f *facts) setFields(fields []string) {
 	if slices.Equal(fields, f.Fields) {
 		return
 	}
-	f.Fields, f.filled = fields, nil
-	if len(fields) > 0 {
-		f.filled = make([]uint64, len(f.keys))
+	f.Fields, f.filled = fields, make([][]uint8, eights(fields))
+	for eight := range f.filled {
+		f.filled[eight] = make([]uint8, len(f.keys))
 	}
 }
+
+// eights are how many columns it takes for profile fields.
+func eights(fields []string) int { return (len(fields) + 7) / 8 }
 
 // setJoined says whether identities are known from now on. Those that were are forgotten.
 func (f *facts) setJoined(joined bool) {
@@ -155,7 +158,7 @@ type listing struct {
 	joined bool // it is needed who is behind an account
 	total  int
 	flags  []flag // with listed, where the row was told
-	filled []uint64
+	filled [][]uint8
 	who    []key      // no column unless joined
 	seen   [][]second // the accounts' own times, by kind; no column where accounts have none
 }
@@ -171,8 +174,8 @@ func (l *listing) account(k key) (row uint32, first bool) {
 	if l.flags[row]&listed != 0 {
 		return row, false
 	}
-	if len(l.fields) > 0 {
-		l.filled = reach(l.filled, row)
+	for eight := range l.filled {
+		l.filled[eight] = reach(l.filled[eight], row)
 	}
 	if l.joined {
 		l.who = reach(l.who, row)
@@ -215,8 +218,8 @@ func (f *facts) list(l *listing) {
 			i = f.account(l.of.keys[row])
 		}
 		f.flags[i] = x
-		if len(l.fields) > 0 {
-			f.filled[i] = l.filled[row]
+		for eight, column := range l.filled {
+			f.filled[eight][i] = column[row]
 		}
 		if l.joined {
 			f.who[i] = l.who[row]
@@ -235,7 +238,10 @@ func (f *facts) list(l *listing) {
 func (f *facts) adopt(g *facts, fromEvents func(measure.Kind) bool) {
 	f.Counting, f.Listed, f.Tried, f.Total, f.Refused, f.Fields = g.Counting, g.Listed, g.Tried, g.Total, g.Refused, g.Fields
 	f.Logins, f.Own, f.Health, f.Walked, f.Walks, f.Numbers = g.Logins, g.Own, g.Health, g.Walked, g.Walks, maps.Clone(g.Numbers)
-	f.keys, f.places, f.flags, f.filled = slices.Clone(g.keys), slices.Clone(g.places), slices.Clone(g.flags), slices.Clone(g.filled)
+	f.keys, f.places, f.flags = slices.Clone(g.keys), slices.Clone(g.places), slices.Clone(g.flags)
+	for _, column := range g.filled {
+		f.filled = append(f.filled, slices.Clone(column))
+	}
 	f.Joined, f.who = g.Joined, slices.Clone(g.who)
 	for column, kind := range f.Kinds {
 		if fromEvents(kind) {
@@ -353,7 +359,10 @@ func (f *facts) forget(shown time.Time) {
 		return
 	}
 	f.table.keep(kept)
-	f.flags, f.filled, f.who = keep(f.flags, kept), keep(f.filled, kept), keep(f.who, kept)
+	f.flags, f.who = keep(f.flags, kept), keep(f.who, kept)
+	for eight := range f.filled {
+		f.filled[eight] = keep(f.filled[eight], kept)
+	}
 	for kind := range f.seen {
 		f.seen[kind] = keep(f.seen[kind], kept)
 	}
@@ -410,14 +419,17 @@ func (f *facts) census(completeAt float64) census {
 		if len(f.Fields) == 0 {
 			continue
 		}
-		n := bits.OnesCount64(f.filled[i])
+		n := 0
+		for _, column := range f.filled {
+			n += bits.OnesCount8(column[i])
+		}
 		sum += n
 		// The margin is for shares that no float holds exactly, such as 2 of 3 against 0.6667.
 		if n > 0 && float64(n) >= completeAt*float64(len(f.Fields))-1e-9 {
 			c.complete++
 		}
 		for field := range f.Fields {
-			c.filled[field] += int(f.filled[i] >> field & 1)
+			c.filled[field] += int(f.filled[field/8][i] >> (field % 8) & 1)
 		}
 	}
 	if c.accounts > 0 && len(f.Fields) > 0 {

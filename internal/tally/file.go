@@ -19,7 +19,7 @@ import (
 // column by column, so that a million accounts stream through a small buffer.
 const (
 	magic    = "intranet_exporter tally "
-	version  = 2
+	version  = 3
 	maxJSON  = 1 << 24
 	maxRows  = 1<<rowBits - 1
 	maxSlots = 1 << 20
@@ -60,7 +60,9 @@ func (f *facts) encode(out io.Writer) error {
 	e.uint(uint64(len(f.keys)), 4)
 	writeColumn(&e, f.keys, 8)
 	writeColumn(&e, f.flags, 1)
-	writeColumn(&e, f.filled, 8)
+	for _, column := range f.filled {
+		writeColumn(&e, column, 1)
+	}
 	writeColumn(&e, f.who, 8)
 	for _, column := range f.seen {
 		writeColumn(&e, column, 4)
@@ -108,8 +110,8 @@ func decode(in io.Reader) (*facts, error) {
 	rows := d.size(4, maxRows)
 	f.keys = readColumn[key](&d, rows, 8)
 	f.flags = readColumn[flag](&d, rows, 1)
-	if len(f.Fields) > 0 {
-		f.filled = readColumn[uint64](&d, rows, 8)
+	for range eights(f.Fields) {
+		f.filled = append(f.filled, readColumn[uint8](&d, rows, 1))
 	}
 	if f.Joined {
 		f.who = readColumn[key](&d, rows, 8)

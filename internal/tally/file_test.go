@@ -22,12 +22,12 @@ func sample() *facts {
 	f := newFacts("source", "who", []measure.Kind{measure.Login, measure.PageView})
 	f.KeyCheck, f.Own, f.Total, f.Full = "key", 1<<63+5, 3, true
 	f.Through, f.Listed = start.Truncate(slot), start
-	f.setFields([]string{"phone"})
+	f.setFields([]string{"1", "2", "3", "4", "5", "6", "7", "8", "9"})
 	f.Covered[measure.Login] = start.Add(-measure.Longest)
 	f.Numbers["pages"] = number{collector.Reading{Ref: measure.Ref{Measure: "pages"}, Value: 7.5, AsOf: start}, "query"}
 	for id, at := range []second{secondOf(start), 0, secondOf(start) - 7} {
 		i := f.account(key(id) * 0x9e3779b97f4a7c15)
-		f.flags[i], f.filled[i] = listed|enabled, uint64(id)
+		f.flags[i], f.filled[0][i], f.filled[1][i] = listed|enabled, uint8(id), uint8(id+1)
 		f.see(i, id%2, at)
 		count(f.counts, measure.Login, slotOf(start), int64(id))
 	}

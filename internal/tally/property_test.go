@@ -181,7 +181,7 @@ var changes = map[string]func(*rapid.T, *settings){
 		s.lastLogin, s.lastActive = rapid.IntRange(0, 3).Draw(t, "no last login") < 3, rapid.IntRange(0, 3).Draw(t, "no last active") < 3
 	},
 	"fields": func(t *rapid.T, s *settings) {
-		s.fields = rapid.SampledFrom([][]string{nil, {"phone"}, {"phone", "photo"}, {"photo", "phone"}, {"phone", "photo", "team"}}).Draw(t, "fields")
+		s.fields = rapid.SampledFrom([][]string{nil, {"phone"}, {"phone", "photo"}, {"photo", "phone"}, {"phone", "photo", "team"}, manyFields}).Draw(t, "fields")
 	},
 	"kinds": func(t *rapid.T, s *settings) {
 		s.kinds = slices.DeleteFunc(slices.Clone(measure.EventKinds), func(kind measure.Kind) bool { return rapid.Bool().Draw(t, "without "+string(kind)) })
@@ -231,6 +231,8 @@ var changes = map[string]func(*rapid.T, *settings){
 		}
 	},
 }
+
+var manyFields = strings.Fields("phone photo team room building floor skills languages birthday mentor")
 
 func pick[V any](t *rapid.T, label string, from ...V) V {
 	return rapid.SampledFrom(from).Draw(t, label)
@@ -321,7 +323,7 @@ func (r *rig) live(accounts, events int) {
 			Name:    rapid.SampledFrom([]string{"", "svc-", "test-"}).Draw(r.T, "prefix") + id,
 			Kind:    rapid.SampledFrom([]collector.KindOfAccount{collector.Person, collector.Person, collector.Person, collector.Person, collector.Service, collector.Guest}).Draw(r.T, "kind"),
 			Enabled: rapid.IntRange(0, 4).Draw(r.T, "disabled") < 4,
-			Filled:  []bool{rapid.Bool().Draw(r.T, "filled"), rapid.Bool().Draw(r.T, "filled"), rapid.Bool().Draw(r.T, "filled")},
+			Filled:  rapid.SliceOfN(rapid.Bool(), len(manyFields), len(manyFields)).Draw(r.T, "filled"),
 		}
 		if rapid.Bool().Draw(r.T, "signed in") {
 			a.LastLogin = r.moment("last login", now)

@@ -221,7 +221,7 @@ func (u *update) accept(f *facts, l *listing) error {
 // list reads the accounts into l.
 func (u *update) list(l *listing) error {
 	l.fields, l.logins = u.platform.Description.Accounts.Profile, u.platform.Description.Accounts.LastLogin
-	l.joined = u.platform.Part != nil
+	l.filled, l.joined = make([][]uint8, eights(l.fields)), u.platform.Part != nil
 	last := secondOf(l.began) - 1
 	err := u.platform.Collector.Accounts(u.ctx, func(a collector.Account) {
 		row, first := l.account(u.pseudonym(a.ID))
@@ -252,7 +252,7 @@ func (u *update) list(l *listing) error {
 		}
 		for field, filled := range a.Filled {
 			if filled {
-				l.filled[row] |= 1 << field
+				l.filled[field/8][row] |= 1 << (field % 8)
 			}
 		}
 	})
