@@ -234,15 +234,16 @@ func (f *facts) list(l *listing) {
 }
 
 // adopt takes over from g all but the history of events. fromEvents tells which columns are part of that. The
-// kinds are the same, and f is new.
+// kinds are the same, and f is new. Whose rows these are says the same memory for both, as no row ever becomes that of
+// another: what one of them adds, or drops, is its own.
 func (f *facts) adopt(g *facts, fromEvents func(measure.Kind) bool) {
 	f.Counting, f.Listed, f.Tried, f.Total, f.Refused, f.Fields = g.Counting, g.Listed, g.Tried, g.Total, g.Refused, g.Fields
 	f.Logins, f.Own, f.Health, f.Walked, f.Walks, f.Numbers = g.Logins, g.Own, g.Health, g.Walked, g.Walks, maps.Clone(g.Numbers)
-	f.keys, f.places, f.flags = slices.Clone(g.keys), slices.Clone(g.places), slices.Clone(g.flags)
+	f.keys, f.places, f.flags = slices.Clip(g.keys), slices.Clone(g.places), slices.Clone(g.flags)
 	for _, column := range g.filled {
 		f.filled = append(f.filled, slices.Clone(column))
 	}
-	f.Joined, f.who = g.Joined, slices.Clone(g.who)
+	f.Joined, f.who = g.Joined, slices.Clip(g.who)
 	for column, kind := range f.Kinds {
 		if fromEvents(kind) {
 			f.seen[column] = make([]second, len(f.keys))
@@ -359,7 +360,7 @@ func (f *facts) forget(shown time.Time) {
 		return
 	}
 	f.table.keep(kept)
-	f.flags, f.who = keep(f.flags, kept), keep(f.who, kept)
+	f.flags, f.who = keep(f.flags, kept), keep(slices.Clone(f.who), kept) // see adopt
 	for eight := range f.filled {
 		f.filled[eight] = keep(f.filled[eight], kept)
 	}

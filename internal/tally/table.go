@@ -1,6 +1,9 @@
 package tally
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // A key is the pseudonym of an account: 64 bits of an HMAC-SHA256 with the installation's key. Among a
 // million accounts the chance that any two share one is 3 in 100 million.
@@ -63,7 +66,7 @@ func (t *table) grow(n int) {
 
 // keep drops all rows but those that are kept, which move up.
 func (t *table) keep(kept []bool) {
-	t.keys = keep(t.keys, kept)
+	t.keys = keep(slices.Clone(t.keys), kept) // see adopt
 	t.grow(len(t.keys)*3/2 + 16)
 }
 

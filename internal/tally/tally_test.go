@@ -873,3 +873,40 @@ func TestAClockThatWasAhead(t *testing.T) {
 	b.mustPoll(-400 * day)
 	b.want("logins over 1d 1\nlogins over 7d 1\nlogins over 28d 1", "logins")
 }
+
+// Histories of one source hold the rows that all have once; what one of them adds or drops is its own.
+func TestRowsThatHistoriesShare(t *testing.T) {
+	live := newFacts("source", "who", nil)
+	live.setJoined(true)
+	for k := range key(5) {
+		live.who[live.account(k)] = 10 * k
+		live.flags[k] = listed
+	}
+	live.flags[2] = 0
+	adopted := func() *facts {
+		f := newFacts("source", "who", nil)
+		f.adopt(live, func(measure.Kind) bool { return true })
+		if &f.keys[0] != &live.keys[0] || &f.who[0] != &live.who[0] {
+			t.Error("what both have stands twice")
+		}
+		return f
+	}
+	fresh, other := adopted(), adopted()
+	live.who[live.account(5)] = 50
+	fresh.who[fresh.account(6)] = 60
+	live.flags[5] = listed
+	live.forget(start)
+	for _, tt := range []struct {
+		name      string
+		got       *facts
+		keys, who []key
+	}{
+		{"live", live, []key{0, 1, 3, 4, 5}, []key{0, 10, 30, 40, 50}},
+		{"fresh", fresh, []key{0, 1, 2, 3, 4, 6}, []key{0, 10, 20, 30, 40, 60}},
+		{"other", other, []key{0, 1, 2, 3, 4}, []key{0, 10, 20, 30, 40}},
+	} {
+		if diff := cmp.Diff(tt.keys, tt.got.keys) + cmp.Diff(tt.who, tt.got.who); diff != "" {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
+	}
+}
