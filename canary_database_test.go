@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgproto3"
 	_ "modernc.org/sqlite" // the driver
+
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 // newDatabase makes a portal in SQLite that is full of people.
@@ -75,7 +77,7 @@ func newPostgres(t *testing.T, code string) string {
 		InternalQuery: people[6], SchemaName: people[3], TableName: people[5], ColumnName: people[0], ConstraintName: people[1],
 		File: people[0], Line: 1, Routine: people[0],
 	}
-	return listen(t, func(conn net.Conn) {
+	return need.Listen(t, func(conn net.Conn) {
 		server := pgproto3.NewBackend(conn, conn)
 		if _, err := server.ReceiveStartupMessage(); err != nil {
 			return
@@ -113,7 +115,7 @@ func newPostgres(t *testing.T, code string) string {
 
 // newMariaDB starts a server that refuses everybody, in words.
 func newMariaDB(t *testing.T) string {
-	return listen(t, func(conn net.Conn) {
+	return need.Listen(t, func(conn net.Conn) {
 		said := binary.LittleEndian.AppendUint16([]byte{0xff}, 1130)
 		said = append(said, "#HY000Host '"+told+"' is not allowed to connect"...)
 		packet := append([]byte{byte(len(said)), byte(len(said) >> 8), 0, 0}, said...)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/canary"
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 // An aviary is a folder with a config file in which every secret is planted, platforms that are full of people, and
@@ -115,27 +116,9 @@ type running struct {
 	client *http.Client
 	data   string // its folder
 	cmd    *exec.Cmd
-	stderr *syncBuffer
+	stderr *need.Buffer
 	ended  chan struct{}
 	once   sync.Once
-}
-
-// A syncBuffer is a buffer that may be read while it is written.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *syncBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
 }
 
 // serve starts the exporter.
@@ -148,7 +131,7 @@ func (a *aviary) serve(name string, args ...string) *running {
 	address := l.Addr().String()
 	_ = l.Close()
 	r := &running{aviary: a, name: name, url: "http://" + address, client: &http.Client{Timeout: time.Minute, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		data: filepath.Join(a.dir, name), stderr: &syncBuffer{}, ended: make(chan struct{})}
+		data: filepath.Join(a.dir, name), stderr: &need.Buffer{}, ended: make(chan struct{})}
 	r.cmd = a.command(slices.Concat([]string{"serve", "--config.file=" + a.config, "--storage.path=" + r.data, "--web.listen-address=" + address,
 		"--web.enable-lifecycle", "--log.level=debug"}, args)...)
 	r.cmd.Stdout, r.cmd.Stderr = r.stderr, r.stderr

@@ -22,6 +22,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 // A fakeWiki answers as MediaWiki does below /well/, and goes wrong below /<mood>/, telling all it knows in each answer.
@@ -281,31 +283,8 @@ func newSecretive(t *testing.T, handler http.Handler) (*httptest.Server, []byte)
 
 // newProxy starts a proxy that refuses to connect, in words.
 func newProxy(t *testing.T) string {
-	return listen(t, func(conn net.Conn) {
+	return need.Listen(t, func(conn net.Conn) {
 		_, _ = conn.Read(make([]byte, 4096))
 		_, _ = io.WriteString(conn, "HTTP/1.1 407 "+told+"\r\nProxy-Authenticate: Basic realm="+quoted(told)+"\r\n\r\n")
 	})
-}
-
-// listen serves connections until the test ends, and returns the address.
-func listen(t *testing.T, serve func(net.Conn)) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer func() { _ = conn.Close() }()
-				_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
-				serve(conn)
-			}()
-		}
-	}()
-	return l.Addr().String()
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 // anyPort is on an address of its own, as other tests take a free port of 127.0.0.1 some time before they use it.
@@ -32,7 +33,7 @@ type exporter struct {
 
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
-	log  *syncBuffer
+	log  *need.Buffer
 	url  string
 
 	shown map[string]state // what was shown of each platform, at least
@@ -72,7 +73,7 @@ var listening = regexp.MustCompile(`msg="Listening on" address=(\S+)`)
 // start starts the exporter, and waits until it is ready.
 func (e *exporter) start(t *testing.T) {
 	t.Helper()
-	e.log, e.done = &syncBuffer{}, make(chan struct{})
+	e.log, e.done = &need.Buffer{}, make(chan struct{})
 	e.cmd = e.command("--config.file="+filepath.Join(e.dir, "intranet.yml"), "--storage.path="+e.data, "--web.listen-address="+anyPort, "--web.enable-lifecycle", "--log.level=debug")
 	e.cmd.Stdout, e.cmd.Stderr = e.log, e.log
 	if err := e.cmd.Start(); err != nil {

@@ -423,25 +423,8 @@ func (f *fakePostgres) set(change func()) {
 
 func newFakePostgres(t *testing.T) *fakePostgres {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fakePostgres{dsn: fmt.Sprintf("postgres://jan.jansen:hunter2@%s/staff?sslmode=disable", l.Addr()), front: &front{}}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer func() { _ = conn.Close() }()
-				f.serve(conn)
-			})
-		}
-	})
-	t.Cleanup(func() { _ = l.Close(); wg.Wait() }) // which shows that the collector hangs up
+	f := &fakePostgres{front: &front{}}
+	f.dsn = fmt.Sprintf("postgres://jan.jansen:hunter2@%s/staff?sslmode=disable", need.Listen(t, f.serve))
 	return f
 }
 
@@ -692,23 +675,10 @@ func TestSQLRefused(t *testing.T) {
 
 func TestSQLNoServer(t *testing.T) {
 	listen := func(handle func(net.Conn)) string {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = l.Close() })
-		go func() {
-			for {
-				conn, err := l.Accept()
-				if err != nil {
-					return
-				}
-				_, _ = conn.Read(make([]byte, 1024)) // what is unread would reset the connection
-				handle(conn)
-				_ = conn.Close()
-			}
-		}()
-		return "postgres://jan.jansen:hunter2@" + l.Addr().String() + "/staff"
+		return "postgres://jan.jansen:hunter2@" + need.Listen(t, func(conn net.Conn) {
+			_, _ = conn.Read(make([]byte, 1024)) // what is unread would reset the connection
+			handle(conn)
+		}) + "/staff"
 	}
 	for _, test := range []struct {
 		name, dsn string

@@ -465,26 +465,13 @@ type received struct {
 
 // smtpSink takes every mail.
 func smtpSink(t *testing.T) mailbox {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	box := mailbox{l.Addr().String(), make(chan received, 100)}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go box.serve(textproto.NewConn(conn))
-		}
-	}()
+	box := mailbox{received: make(chan received, 100)}
+	box.addr = need.Listen(t, box.serve)
 	return box
 }
 
-func (box mailbox) serve(conn *textproto.Conn) {
-	defer func() { _ = conn.Close() }()
+func (box mailbox) serve(c net.Conn) {
+	conn := textproto.NewConn(c)
 	var r received
 	_ = conn.PrintfLine("220 sink")
 	for {

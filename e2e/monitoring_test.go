@@ -23,6 +23,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 // A monitoring is Prometheus and Alertmanager as deploy/ ships them, and where their notifications arrive.
@@ -195,27 +197,14 @@ type mailbox struct {
 }
 
 func newMailbox(t *testing.T) *mailbox {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	b := &mailbox{address: l.Addr().String()}
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go b.serve(textproto.NewConn(c))
-		}
-	}()
+	b := &mailbox{}
+	b.address = need.Listen(t, b.serve)
 	return b
 }
 
 // serve speaks as much SMTP as Alertmanager needs.
-func (b *mailbox) serve(c *textproto.Conn) {
-	defer func() { _ = c.Close() }()
+func (b *mailbox) serve(conn net.Conn) {
+	c := textproto.NewConn(conn)
 	var to []string
 	_ = c.PrintfLine("220 mailbox")
 	for {

@@ -15,6 +15,8 @@ import (
 
 	"github.com/go-kit/log"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
+
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 const valid = `
@@ -51,7 +53,7 @@ type exporter struct {
 	t       *testing.T
 	url     string
 	options ServeOptions
-	log     *syncBuffer
+	log     *need.Buffer
 	stop    context.CancelFunc
 	stopped chan error
 }
@@ -61,7 +63,7 @@ func start(t *testing.T, change func(*ServeOptions)) *exporter {
 	dir := t.TempDir()
 	listen := []string{freeAddress(t)}
 	none, no := "", false
-	e := &exporter{t: t, url: "http://" + listen[0], log: &syncBuffer{}, stopped: make(chan error, 1)}
+	e := &exporter{t: t, url: "http://" + listen[0], log: &need.Buffer{}, stopped: make(chan error, 1)}
 	e.options = ServeOptions{
 		ConfigFile:      filepath.Join(dir, "intranet.yml"),
 		StoragePath:     filepath.Join(dir, "data"),

@@ -18,6 +18,7 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/collector"
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -43,11 +44,11 @@ func golden(t *testing.T, name, got string) {
 // A stand is a console whose output can be read.
 type stand struct {
 	Console
-	out, err, log *syncBuffer
+	out, err, log *need.Buffer
 }
 
 func newStand() stand {
-	s := stand{out: &syncBuffer{}, err: &syncBuffer{}, log: &syncBuffer{}}
+	s := stand{out: &need.Buffer{}, err: &need.Buffer{}, log: &need.Buffer{}}
 	s.Console = Console{
 		Types: map[string]collector.New{"stub": newStub}, In: &bytes.Buffer{}, Out: s.out, Err: s.err,
 		Width: columns, Logger: log.NewLogfmtLogger(s.log),

@@ -16,6 +16,7 @@ import (
 	toolkit "github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/demo"
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 // The demo is there at once, with one KPI that warns and one that is critical, and leaves nothing behind.
@@ -24,14 +25,14 @@ func TestDemo(t *testing.T) {
 	t.Setenv("TMPDIR", folder)
 	listen := []string{freeAddress(t)}
 	none, no := "", false
-	e := &exporter{t: t, url: "http://" + listen[0], log: &syncBuffer{}, stopped: make(chan error, 1)}
+	e := &exporter{t: t, url: "http://" + listen[0], log: &need.Buffer{}, stopped: make(chan error, 1)}
 	e.options = ServeOptions{
 		Web:       &toolkit.FlagConfig{WebListenAddresses: &listen, WebConfigFile: &none, WebSystemdSocket: &no},
 		Logger:    log.NewLogfmtLogger(e.log),
 		Libraries: slog.New(slog.DiscardHandler),
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	var said syncBuffer
+	var said need.Buffer
 	go func() { e.stopped <- Demo(ctx, DemoOptions{ServeOptions: e.options, Seed: 1}, &said) }()
 	for code := 0; code != http.StatusOK; code, _ = e.get("/-/ready") {
 		select {

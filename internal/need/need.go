@@ -1,5 +1,5 @@
-// Package need is for tests of what needs more than Go: a program, or a server. Where that is missing, such a test is
-// skipped; with INTRANET_TEST_TOOLS=required it fails, so that nobody believes in what did not run.
+// Package need has what tests of several packages need. Where a program or a server is missing that does not come with Go,
+// a test is skipped; with INTRANET_TEST_TOOLS=required it fails, so that nobody believes in what did not run.
 package need
 
 import (
