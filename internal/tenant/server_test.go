@@ -72,7 +72,9 @@ func TestTokenRequest(t *testing.T) {
 	c.askToken(good, 401, 7000215)
 	good.Set("client_secret", "another")
 	c.askToken(good, 200, 0)
-	tenant.Set(func(s *Switches) { s.Refuse["token"] = Refusal{503, "temporarily_unavailable", "The service is temporarily unavailable."} })
+	tenant.Set(func(s *Switches) {
+		s.Refuse["token"] = Refusal{503, "temporarily_unavailable", "The service is temporarily unavailable."}
+	})
 	c.askToken(good, 503, 90033)
 }
 
