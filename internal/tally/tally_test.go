@@ -627,6 +627,7 @@ func TestReadingsOfWhatIsOtherwiseCountedFromAccounts(t *testing.T) {
 		{Measure: "accounts"}, {Measure: "accounts_excluded", Label: "guest"}, {Measure: "accounts_excluded", Label: "disabled"},
 		{Measure: "profile_completion"}, {Measure: "profile_field_filled", Label: "phone"}, {Measure: "profile_field_filled", Label: "photo"},
 		{Measure: "site_visitors", Label: "news", Window: measure.Windows[1]}, {Measure: "site_visitors", Label: "help", Window: measure.Windows[1]},
+		{Measure: "active_users", Window: measure.Windows[1]}, {Measure: "active_users", Window: measure.Window(30 * day)},
 	}
 	b := newBench(t, func(d *collector.Description) {
 		d.Events, d.Accounts, d.Readings = nil, nil, nil
@@ -644,6 +645,8 @@ func TestReadingsOfWhatIsOtherwiseCountedFromAccounts(t *testing.T) {
 		accounts 0
 		accounts_excluded.guest 0.125
 		accounts_excluded.disabled 0.25
+		active_users over 7d 1
+		active_users over 30d 1.125
 		site_visitors.news over 7d 0.75
 		site_visitors.help over 7d 0.875
 		profile_completion 0.375
