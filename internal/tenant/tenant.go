@@ -195,7 +195,7 @@ func (t *Tenant) Advance(d time.Duration) {
 	t.play()
 }
 
-// Set changes switches.
+// Set changes switches; change must not ask the tenant for anything.
 func (t *Tenant) Set(change func(*Switches)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -277,7 +277,7 @@ func (t *Tenant) ExpireTokens() {
 	}
 }
 
-// Throttle answers requests of a workload with 429 for a while; see Requests for the workloads.
+// Throttle answers requests of a workload of Graph with 429 for a while; see Requests for the workloads.
 func (t *Tenant) Throttle(workload string, d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

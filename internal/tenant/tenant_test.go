@@ -166,6 +166,30 @@ func TestReportsAreTrue(t *testing.T) {
 	}
 }
 
+// TestDeletedAreForgotten looks at those who were deleted more than 30 days before: not even the totals have them any more.
+func TestDeletedAreForgotten(t *testing.T) {
+	forgotten := 0
+	for seed := range uint64(histories) {
+		tenant := New(seed, Options{Users: 150})
+		tenant.Advance(30 * day)
+		c := newClient(t, tenant)
+		row := c.report("getOffice365ServicesUserCounts(period='D90')")[0]
+		end := tenant.RefreshDate("getOffice365ServicesUserCounts").Add(day)
+		active := tenant.Truth().active(SharePoint, end, 90)
+		for i := range tenant.accounts {
+			if a := &tenant.accounts[i]; active[a.id] && !a.deleted.IsZero() && !a.deleted.After(end.Add(-30*day)) {
+				forgotten++
+				delete(active, a.id)
+			}
+		}
+		c.equal("active", row["SharePoint Active"], len(active))
+		c.clean()
+	}
+	if forgotten == 0 {
+		t.Error("nobody was deleted long ago")
+	}
+}
+
 func checkReports(c *client) {
 	c.t.Helper()
 	truth := c.tenant.Truth()
