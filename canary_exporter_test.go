@@ -29,6 +29,7 @@ type aviary struct {
 	dir    string
 	config string // its file
 	wiki   *fakeWiki
+	graph  *fakeGraph
 	well   []string // platforms that work
 	ill    []string // platforms that don't
 
@@ -40,7 +41,7 @@ type aviary struct {
 func newAviary(t *testing.T) *aviary {
 	a := &aviary{t: t, dir: t.TempDir(), out: map[string][]byte{}}
 	t.Cleanup(a.search)
-	a.wiki = newFakeWiki(t)
+	a.wiki, a.graph = newFakeWiki(t), newFakeGraph(t)
 	return a
 }
 

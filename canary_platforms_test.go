@@ -76,6 +76,25 @@ func (a *aviary) platforms() {
 		wiki(mood == "unsolicited", "m-"+mood, a.wiki.URL+"/"+mood+"/api.php", bot("mood"))
 	}
 
+	office := func(well bool, name, product, mood, keys string) {
+		address := a.graph.URL + "/" + mood
+		add(well, name, fmt.Sprintf("type: microsoft365\nproduct: %s\ntenant: %s\nclient_id: %s\nlogin_url: %s\ngraph_url: %[4]s\ndownload_domains: [127.0.0.1]\n%[5]s", product, graphTenant, graphApp, address, keys))
+	}
+	withSecret := "client_secret_file: " + a.file("graph.secret", secret("graph")+"\n") + "\n"
+	withLog := withSecret + "sign_ins: {source: log, application: " + graphApp + "}\n"
+	office(true, "o-entra", "entra", "well", withLog)
+	office(true, "o-sharepoint", "sharepoint", "well", withSecret+"sites: [{name: news, url: https://contoso.sharepoint.com/sites/news}]\n"+
+		"http_client: {http_headers: {X-Key: {secrets: ["+yamlSecret("graphheader")+"]}}}")
+	office(false, "o-keyfile", "entra", "well", "certificate_file: "+a.file("graph.crt", block)+"\ncertificate_key_file: "+a.file("graph.key", block))
+	office(false, "o-nofile", "entra", "well", "client_secret_file: none.secret")
+	for _, mood := range slices.Sorted(maps.Keys(graphMoods)) {
+		if strings.HasPrefix(mood, "download-") {
+			office(false, "o-"+mood, "sharepoint", mood, withSecret+"accounts: report")
+		} else {
+			office(false, "o-"+mood, "entra", mood, withLog)
+		}
+	}
+
 	portal := newDatabase(a.t, a.dir)
 	dsn := func(name, driver, dsn, queries string) string {
 		return fmt.Sprintf("type: sql\ndriver: %s\ndsn_file: %s\n%s", driver, a.file(name+".dsn", dsn), queries)

@@ -96,7 +96,8 @@ func TestNothingComesOut(t *testing.T) {
 				t.Errorf("%s works, and so proves nothing", p)
 			}
 		}
-		for _, want := range []string{`intranet_accounts\{platform="w-file"\} 2`, `intranet_accounts\{platform="d-good"\} 2`, `intranet_authors\{platform="w-file",window="28d"\} 1`} {
+		for _, want := range []string{`intranet_accounts\{platform="w-file"\} 2`, `intranet_accounts\{platform="d-good"\} 2`, `intranet_authors\{platform="w-file",window="28d"\} 1`,
+			`intranet_accounts\{platform="o-entra"\} 2`, `intranet_logged_in_users\{platform="o-entra",window="28d"\} 1`, `intranet_authors\{platform="o-sharepoint",window="28d"\} 1`} {
 			if !series("%s", want) {
 				t.Errorf("%s is not there", want)
 			}
@@ -113,6 +114,11 @@ func TestNothingComesOut(t *testing.T) {
 	for mood := range moods {
 		if !a.wiki.saw(mood) {
 			t.Errorf("nobody met the wiki in the mood %s", mood)
+		}
+	}
+	for mood := range graphMoods {
+		if !a.graph.saw(mood) {
+			t.Errorf("nobody met Graph in the mood %s", mood)
 		}
 	}
 	kv.end(syscall.SIGTERM)
