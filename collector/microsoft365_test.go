@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,7 +18,9 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/intranet-exporter/intranet_exporter/internal/csdl"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 	"github.com/intranet-exporter/intranet_exporter/internal/tenant"
 )
 
@@ -138,6 +141,37 @@ func TestMicrosoft365Truth(t *testing.T) {
 				c.Advance(29*time.Hour + 7*time.Minute)
 			}
 		})
+	}
+}
+
+// TestMicrosoft365Description holds every request against the published description of Graph: each path, parameter and
+// property is there. The answers of the tenant are held against it too.
+func TestMicrosoft365Description(t *testing.T) {
+	file, err := os.Open(need.Contract(t, "microsoft-graph-v1.0.csdl.xml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	description, err := csdl.Load(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCloud(t, 7, tenant.Options{Check: description, Redrafts: true, NullUserTypes: true})
+	c.Set(func(s *tenant.Switches) { s.PageSize, s.AnalyticsTimes = 7, true })
+	c.trueReports(t)
+	c.trueDirectory(t)
+	c.trueSites(t)
+	c.trueSignIns(t)
+	for _, kind := range []string{"users", "users/$count", "reports/getYammerActivityCounts", "auditLogs/signIns", "admin/reportSettings", "sites", "sites/pages", "sites/analytics"} {
+		if c.Requests()[kind] == 0 {
+			t.Error("nothing asked for", kind)
+		}
+	}
+	for _, name := range microsoft365Fields { // some of which the tenant does not play
+		query := url.Values{"$select": {name}, "$filter": {name + " eq null"}}
+		if err := description.Request("GET", "/v1.0/users", query.Encode()); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

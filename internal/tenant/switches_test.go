@@ -187,7 +187,13 @@ func TestOptions(t *testing.T) {
 	if untyped == 0 || versions["published 1.0"] == 0 || versions["checkout 0.1"] == 0 || versions["checkout 1.1"] == 0 {
 		t.Error(untyped, versions)
 	}
-	c.equal("published", versions["published 1.0"], tenant.Truth().Pages(tenant.Now(), "root", "news", "people"))
+	published := 0
+	for version, n := range versions {
+		if version != "checkout 0.1" { // nobody sees a page before it was published first
+			published += n
+		}
+	}
+	c.equal("published", published, tenant.Truth().Pages(tenant.Now(), "root", "news", "people"))
 	c.clean()
 }
 
