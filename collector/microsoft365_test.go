@@ -80,14 +80,26 @@ func (c *cloud) wait(ctx context.Context, d time.Duration) error {
 // open returns a collector for a product with more keys.
 func (c *cloud) open(t testing.TB, product, more string, profile ...string) *microsoft365 {
 	t.Helper()
+	return c.openWith(t, product, more, "", profile...)
+}
+
+// openWith does the same, with other values of keys that all platforms have.
+func (c *cloud) openWith(t testing.TB, product, more, others string, profile ...string) *microsoft365 {
+	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, tenantSecret), []byte(c.Secret()+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf("product: %s\ntenant: %s\nclient_id: %s\nlogin_url: %s\ngraph_url: %s\ndownload_domains: [127.0.0.1]\nrequests_per_second: 1e6\n%s",
-		product, c.TenantID(), c.ClientID(), c.login, c.graph, more)
+	text := "product: " + product + "\nrequests_per_second: 1e6\n" + more + "\n" + others + "\n"
+	for key, value := range map[string]string{
+		"tenant": c.TenantID(), "client_id": c.ClientID(), "login_url": c.login, "graph_url": c.graph, "download_domains": "[127.0.0.1]",
+	} {
+		if !strings.Contains(others, key+":") {
+			text += key + ": " + value + "\n"
+		}
+	}
 	if !strings.Contains(more, "certificate_file") {
-		text += "\nclient_secret_file: " + tenantSecret + "\n"
+		text += "client_secret_file: " + tenantSecret + "\n"
 	}
 	m, err := newMicrosoft365(strictly(text), Options{Dir: dir, Now: c.now, Wait: c.wait, Profile: profile})
 	if err != nil {
