@@ -101,9 +101,9 @@ func newMicrosoft365(decode func(any) error, o Options) (Collector, error) {
 	return m, nil
 }
 
-// require adds a permission, with what proves it.
-func (m *microsoft365) require(required bool, name, lost string, ask func(context.Context) error) {
-	m.probes = append(m.probes, microsoft365Probe{Permission{Name: name, Required: required, Lost: lost}, ask})
+// require adds a permission, with what proves it and the sources that need it, unless everything does.
+func (m *microsoft365) require(required bool, name, lost string, ask func(context.Context) error, sources ...string) {
+	m.probes = append(m.probes, microsoft365Probe{Permission{Name: name, Required: required, Lost: lost, Sources: sources}, ask})
 }
 
 // microsoft365Sources returns what readings of these numbers are from.
@@ -154,7 +154,7 @@ func (m *microsoft365) addReports(cfg microsoft365Config, o Options, connect mic
 			microsoft365Column{"Read", "page_views", measure.Windows},
 		))
 	}
-	m.require(false, settingsRead, "only whether names are concealed in usage reports, which this exporter does not read", r.probeSettings)
+	m.require(false, settingsRead, "only whether names are concealed in usage reports, which this exporter does not read", r.probeSettings, "admin/reportSettings")
 	concealed := []ReadingSource{{Ref: measure.Ref{Measure: measure.Custom, Label: "usage_names_concealed"}, Source: "admin/reportSettings",
 		Title: "Names are concealed in the usage reports of the tenant (1 = yes, as recommended)", Unit: "flag"}}
 	m.numbers = append(m.numbers, &microsoft365Number{sources: concealed, needs: settingsRead, read: r.concealed})
@@ -181,7 +181,7 @@ func (m *microsoft365) addUsers(cfg microsoft365Config, profile []string, connec
 	} else {
 		m.numbers = append(m.numbers, &microsoft365Number{sources: u.sources(), full: true, read: func(ctx context.Context, _ bool) ([]Reading, error) { return u.counted(ctx) }})
 	}
-	m.require(cfg.Product == entra, usersRead, "accounts and profiles", u.probe)
+	m.require(cfg.Product == entra, usersRead, "accounts and profiles", u.probe, "users", "users/$count")
 	return nil
 }
 
@@ -212,7 +212,7 @@ func (m *microsoft365) addSignIns(cfg microsoft365Config, o Options, connect mic
 		})
 		d.Lag = 24 * time.Hour
 	}
-	m.require(false, auditLogRead, "logins and logged-in users", s.probe)
+	m.require(false, auditLogRead, "logins and logged-in users", s.probe, s.path())
 	return nil
 }
 
@@ -245,7 +245,7 @@ func (m *microsoft365) addSites(cfg microsoft365Config, connect microsoft365Conn
 	// Only the last change of a page is told. All that windows hold is read in each poll, at the price of one list, so
 	// that it makes no difference to a number how often that was.
 	d.Settle, d.Overlap, d.Reread = siteSettle, measure.Longest, true
-	m.require(false, sitesRead, "pages, and what is done with them, on the sites that are named", s.probe)
+	m.require(false, sitesRead, "pages, and what is done with them, on the sites that are named", s.probe, "sitePage", "analytics/lastSevenDays")
 	return nil
 }
 
