@@ -140,6 +140,7 @@ var graphMoods = map[string]spoiler{
 	"graph-elsewhere": moods["elsewhere"],
 
 	"download-refuses":   refusal(403, telltale),
+	"download-nocsv":     body("", telltale),
 	"download-quotes":    body("", "\""+telltale),
 	"download-date":      body("", "Report Refresh Date\r\n\""+telltale+"\"\r\n"),
 	"download-number":    body("", "Report Refresh Date,SharePoint Active,SharePoint,Page View Count,Visited Page Count,Report Date\r\n"+strings.Join([]string{time.Now().UTC().Format(time.DateOnly), `"` + telltale + `"`, people[0], people[0], people[0], people[0]}, ",")+"\r\n"),

@@ -252,6 +252,9 @@ func parseMicrosoft365Report(text string, now time.Time) (*microsoft365Report, e
 	for i, name := range rows[0] {
 		report.columns[strings.TrimSpace(name)] = i
 	}
+	if _, ok := report.columns["Report Refresh Date"]; !ok { // a page for people, where there are no rows either
+		return nil, cause.Errorf(cause.BadResponse, "answered no report with columns")
+	}
 	for _, row := range report.rows {
 		day, err := report.day(row, "Report Refresh Date", now)
 		if err != nil {
