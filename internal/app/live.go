@@ -42,7 +42,7 @@ func (c Console) live(ctx context.Context, s *session) error {
 		c.print("\n")
 		c.polled(now, status, s.watches[i].account, s.cfg.TimeZone)
 	}
-	together := new(people.Joiner).Snapshot(now, s.cfg, snapshots(statuses))
+	together := new(people.Joiner).Snapshot(now, s.cfg, poll.Snapshots(statuses))
 	if together != nil {
 		rows := [][]string{{"PEOPLE ACROSS PLATFORMS", "WINDOW", "VALUE", "MADE FROM"}}
 		for _, m := range s.cfg.People.Description.Measures() {

@@ -45,7 +45,7 @@ func (c Console) Poll(ctx context.Context, file, platform, format string) error 
 		return errInterrupted
 	}
 	now := time.Now()
-	together := new(people.Joiner).Snapshot(now, s.cfg, snapshots(statuses))
+	together := new(people.Joiner).Snapshot(now, s.cfg, poll.Snapshots(statuses))
 	if format == "metrics" {
 		if err := c.metrics(now, s.cfg, statuses, together); err != nil {
 			return err
@@ -125,7 +125,7 @@ func states(now time.Time, cfg *config.Config, statuses []poll.Status, together 
 		return nil, err
 	}
 	engine.Configure(cfg.KPIs())
-	return engine.Update(now, sources(cfg, statuses, together)), nil
+	return engine.Update(now, kpi.Sources(cfg, poll.Snapshots(statuses), together)), nil
 }
 
 func (c Console) metrics(now time.Time, cfg *config.Config, statuses []poll.Status, together *tally.Snapshot) error {

@@ -28,7 +28,6 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/people"
 	"github.com/intranet-exporter/intranet_exporter/internal/poll"
 	"github.com/intranet-exporter/intranet_exporter/internal/storage"
-	"github.com/intranet-exporter/intranet_exporter/internal/tally"
 	"github.com/intranet-exporter/intranet_exporter/internal/web"
 )
 
@@ -213,8 +212,9 @@ func (s *server) update() {
 	}
 	now := time.Now()
 	statuses := s.poller.Statuses()
-	together := s.people.Snapshot(now, s.config, snapshots(statuses))
-	states := s.engine.Update(now, sources(s.config, statuses, together))
+	snapshots := poll.Snapshots(statuses)
+	together := s.people.Snapshot(now, s.config, snapshots)
+	states := s.engine.Update(now, kpi.Sources(s.config, snapshots, together))
 	err := s.engine.Save()
 	if err != nil && !s.failed { // it is tried again every minute, and said once
 		level.Error(s.Logger).Log("msg", "State not written", "err", err)
@@ -228,25 +228,4 @@ func (s *server) currentView() web.View {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.view
-}
-
-// snapshots are what people are joined from.
-func snapshots(statuses []poll.Status) map[string]*tally.Snapshot {
-	m := map[string]*tally.Snapshot{}
-	for _, st := range statuses {
-		m[st.Platform.Name] = st.Snapshot
-	}
-	return m
-}
-
-// sources are what KPIs are made from.
-func sources(cfg *config.Config, statuses []poll.Status, together *tally.Snapshot) map[string]kpi.Source {
-	m := map[string]kpi.Source{}
-	for _, st := range statuses {
-		m[st.Platform.Name] = kpi.Source{Snapshot: st.Snapshot, MaxAge: st.Platform.MaxAge}
-	}
-	if cfg.People != nil {
-		m[config.People] = kpi.Source{Snapshot: together, MaxAge: cfg.People.MaxAge}
-	}
-	return m
 }

@@ -73,19 +73,15 @@ func (i *Intranet) Relive(ctx context.Context, dir *storage.Dir, moments iter.Se
 			return ctx.Err()
 		}
 		m := Moment{Now: now, Config: cfg}
-		sources, snapshots := map[string]kpi.Source{}, map[string]*tally.Snapshot{}
 		for _, r := range runs {
 			if r.failed != nil {
 				return fmt.Errorf("poll %s as of %s: %w", r.Platform.Name, now.Format(time.RFC3339), r.failed)
 			}
 			m.Statuses = append(m.Statuses, r.Status)
-			sources[r.Platform.Name] = kpi.Source{Snapshot: r.Snapshot, MaxAge: r.Platform.MaxAge}
-			snapshots[r.Platform.Name] = r.Snapshot
 		}
-		if m.People = joiner.Snapshot(now, cfg, snapshots); m.People != nil {
-			sources[config.People] = kpi.Source{Snapshot: m.People, MaxAge: cfg.People.MaxAge}
-		}
-		m.KPIs = engine.Update(now, sources)
+		snapshots := poll.Snapshots(m.Statuses)
+		m.People = joiner.Snapshot(now, cfg, snapshots)
+		m.KPIs = engine.Update(now, kpi.Sources(cfg, snapshots, m.People))
 		if err := each(m); err != nil {
 			return err
 		}

@@ -40,6 +40,19 @@ type Source struct {
 	MaxAge   time.Duration
 }
 
+// Sources returns what the KPIs are made from, by platform: the platforms' snapshots by name, and that of the people
+// across them.
+func Sources(cfg *config.Config, snapshots map[string]*tally.Snapshot, people *tally.Snapshot) map[string]Source {
+	sources := map[string]Source{}
+	for _, p := range cfg.Platforms {
+		sources[p.Name] = Source{Snapshot: snapshots[p.Name], MaxAge: p.MaxAge}
+	}
+	if cfg.People != nil {
+		sources[config.People] = Source{Snapshot: people, MaxAge: cfg.People.MaxAge}
+	}
+	return sources
+}
+
 // Configure sets the KPIs, at load and reload. A KPI keeps its record as long as its identity stays, also
 // when it is retired, or taken out and put back within 400 days.
 func (e *Engine) Configure(kpis []*config.KPI) { e.kpis = kpis }

@@ -24,3 +24,12 @@ type Status struct {
 	Requests map[string]uint64      // since start, by code
 	Errors   map[cause.Cause]uint64 // since start, every cause present
 }
+
+// Snapshots returns what is known of each platform, by its name.
+func Snapshots(statuses []Status) map[string]*tally.Snapshot {
+	snapshots := map[string]*tally.Snapshot{}
+	for _, s := range statuses {
+		snapshots[s.Platform.Name] = s.Snapshot
+	}
+	return snapshots
+}
