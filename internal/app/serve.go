@@ -221,7 +221,13 @@ func (s *server) update() {
 	}
 	s.failed = err != nil
 	s.gatherer.Set(exposition.Build(now, statuses, together, states, s.config, s.external))
-	s.view = web.View{Now: now, Statuses: statuses, People: together, KPIs: states, Config: s.config}
+	s.view = web.View{Now: now, Statuses: statuses, People: together, KPIs: states, Past: func(k *config.KPI) kpi.Past { return s.past(now, k) }, Config: s.config}
+}
+
+func (s *server) past(now time.Time, k *config.KPI) kpi.Past {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.engine.Past(now, k)
 }
 
 func (s *server) currentView() web.View {

@@ -22,13 +22,14 @@ const (
 	rounding = 1e-12
 
 	earlier = 28 * 24 * time.Hour // of State.Earlier
-	history = 90 * 24 * time.Hour // of State.History
+	history = 90 * 24 * time.Hour // of a Past
 )
 
 // An Engine computes the states of all KPIs. It is not safe for concurrent use.
 type Engine struct {
 	dir     *storage.Dir
 	kpis    []*config.KPI
+	sources map[string]Source  // of the last Update
 	records map[string]*record // by KPI.Identity
 	changed bool               // since the last Save
 	turned  bool               // since the last Save: a day became past, or is no more
@@ -60,6 +61,7 @@ func (e *Engine) Configure(kpis []*config.KPI) { e.kpis = kpis }
 // Update adds what the platforms tell to the record and returns the states of all KPIs that are not retired,
 // in the order of the config file. platforms has every platform that a KPI names, whether it has data or not.
 func (e *Engine) Update(now time.Time, platforms map[string]Source) []State {
+	e.sources = platforms
 	var states []State
 	configured := make(map[string]bool, len(e.kpis))
 	for _, k := range e.kpis {
@@ -109,9 +111,7 @@ func update(r *record, now time.Time, k *config.KPI, src Source) (State, bool) {
 	if b, ok := r.earlier(r.end(), earlier); ok {
 		s.Earlier = &b.Value
 	}
-	since := now.Add(-history).Unix()
-	s.History = r.points(since)
-	s.Limits = limits(r, k, src.MaxAge, since)
+	s.Limits = limits(r, k, src.MaxAge)
 	return s, changed
 }
 
@@ -160,13 +160,24 @@ func read(now time.Time, k *config.KPI, src Source) (s State, at time.Time) {
 	return s, at
 }
 
-// limits judges every limit of a KPI by its record alone, so that verdicts stay while the value is away,
-// and a restart finds them again. Breaches that ended before since are left out.
-func limits(r *record, k *config.KPI, maxAge time.Duration, since int64) []Limit {
+// A condition is one of those of a threshold, with what it takes to judge it by a record.
+type condition struct {
+	Limit
+	judge judge
+	gap   int64
+}
+
+// isLong tells whether a run of wrong values is a breach.
+func (c *condition) isLong(run stretch) bool {
+	return run.last-run.start >= seconds(c.Threshold.Sustain)
+}
+
+// conditions returns those of a KPI, in the order of State.Limits.
+func conditions(r *record, k *config.KPI, maxAge time.Duration) []condition {
 	if k.Status == config.Context {
 		return nil
 	}
-	var all []Limit
+	var all []condition
 	for _, t := range []struct {
 		severity string
 		*config.Threshold
@@ -197,24 +208,52 @@ func limits(r *record, k *config.KPI, maxAge time.Duration, since int64) []Limit
 				return b.Value + c.sign**c.number*math.Abs(b.Value), ok && !b.Last.Small
 			}
 			at, known := limit(r.end())
-			l := Limit{Severity: t.severity, Condition: c.condition, At: at, WarmingUp: !known, Threshold: t.Threshold}
-			if k.Status != config.Proposed {
-				runs, lasts := r.runs(func(at int64, values span) (bool, bool) {
+			all = append(all, condition{
+				Limit: Limit{Severity: t.severity, Condition: c.condition, At: at, WarmingUp: !known, Threshold: t.Threshold},
+				judge: func(at int64, values span) (bool, bool) {
 					limit, known := limit(at)
 					return c.crossed(values, limit+c.sign*rounding*math.Abs(limit)), known
-				}, gap, since)
-				for i, run := range runs {
-					long := run.last-run.start >= seconds(t.Sustain)
-					switch {
-					case i == 0 && lasts:
-						l.Start, l.Breached = utc(run.start), long
-					case long:
-						l.Past = append(l.Past, Breach{utc(run.start), utc(run.last)})
-					}
-				}
-			}
-			all = append(all, l)
+				},
+				gap: gap,
+			})
 		}
 	}
 	return all
+}
+
+// limits judges every limit of a KPI by its record alone, so that verdicts stay while the value is away,
+// and a restart finds them again.
+func limits(r *record, k *config.KPI, maxAge time.Duration) []Limit {
+	var all []Limit
+	for _, c := range conditions(r, k, maxAge) {
+		if k.Status != config.Proposed {
+			if runs, lasts := r.runs(c.judge, c.gap, math.MaxInt64); lasts {
+				c.Start, c.Breached = utc(runs[0].start), c.isLong(runs[0])
+			}
+		}
+		all = append(all, c.Limit)
+	}
+	return all
+}
+
+// Past returns what became of a KPI in the 90 days before now, in step with the last Update.
+func (e *Engine) Past(now time.Time, k *config.KPI) Past {
+	var p Past
+	r, since := e.records[k.Identity()], now.Add(-history).Unix()
+	if r == nil {
+		return p
+	}
+	p.Points = r.points(since)
+	for _, c := range conditions(r, k, e.sources[k.Platform].MaxAge) {
+		runs, lasts := r.runs(c.judge, c.gap, since)
+		if lasts {
+			runs = runs[1:]
+		}
+		for _, run := range runs {
+			if c.isLong(run) && k.Status != config.Proposed {
+				p.Breaches = append(p.Breaches, Breach{c.Severity, c.Condition, utc(run.start), utc(run.last)})
+			}
+		}
+	}
+	return p
 }

@@ -173,7 +173,6 @@ func TestLimitsOrderAndText(t *testing.T) {
 		{KPI: states[0].KPI},
 		{
 			KPI: k, Known: true, Value: 4, Data: t0,
-			History: []Point{{At: t0.Add(-8 * day), Value: 10}, {At: t0, Value: 4}},
 			Limits: []Limit{
 				{Severity: "warning", Condition: "below", At: 10, Threshold: k.Warning, Start: t0},
 				{Severity: "warning", Condition: "above", At: 90, Threshold: k.Warning},
@@ -229,7 +228,7 @@ func TestStatus(t *testing.T) {
 			if diff := cmp.Diff(tt.limits, states[0].Limits); diff != "" {
 				t.Errorf("%s: %s", tt.status, diff)
 			}
-			if s := states[0]; !s.Known || s.Value != tt.value || len(s.History) != tt.points {
+			if s := states[0]; !s.Known || s.Value != tt.value || len(e.Past(at, &k).Points) != tt.points {
 				t.Errorf("%s: %+v", tt.status, s)
 			}
 		}
@@ -250,8 +249,9 @@ func TestRetiredKeepsItsRecord(t *testing.T) {
 	wantLimit(t, "active again", e.Update(t0.Add(500*day), wiki())[0].Limits[0], t0, true)
 }
 
-func TestEarlierAndHistory(t *testing.T) {
-	e := open(t, nil, ratio(nil))
+func TestEarlierAndPoints(t *testing.T) {
+	k := ratio(nil)
+	e := open(t, nil, k)
 	var s State
 	for n := range 24 * 100 { // each hour 1 more, of so few that nothing would be judged
 		at := t0.Add(time.Duration(n) * time.Hour)
@@ -267,20 +267,24 @@ func TestEarlierAndHistory(t *testing.T) {
 	if want := float64(24*100 - 1 - 9 - 28*24); s.Earlier == nil || *s.Earlier != want {
 		t.Errorf("earlier %v, want %v", s.Earlier, want)
 	}
-	if n := len(s.History); n != 91 || !s.History[90].At.Equal(last) || s.History[90].Value != 24*100-1 {
-		t.Fatalf("%d points, the last %v", n, s.History[n-1])
+	points := e.Past(last, k).Points
+	if n := len(points); n != 91 || !points[90].At.Equal(last) || points[90].Value != 24*100-1 {
+		t.Fatalf("%d points, the last %v", n, points[n-1])
 	}
-	for i, p := range s.History[:90] {
+	for i, p := range points[:90] {
 		at := last.Truncate(day).Add(time.Duration(i-89)*day - time.Hour)
 		if !p.At.Equal(at) || p.Value != at.Sub(t0).Hours() {
 			t.Errorf("point %d: %v", i, p)
 		}
 	}
-	if s := e.Update(last.Add(89*day), wiki())[0]; len(s.History) != 2 || s.Known || s.Earlier == nil {
+	if s := e.Update(last.Add(89*day), wiki())[0]; len(e.Past(last.Add(89*day), k).Points) != 2 || s.Known || s.Earlier == nil {
 		t.Errorf("89 days without data: %+v", s)
 	}
-	if s := e.Update(last.Add(91*day), wiki())[0]; s.History != nil {
-		t.Errorf("91 days without data: %v", s.History)
+	if points := e.Past(last.Add(91*day), k).Points; points != nil {
+		t.Errorf("91 days without data: %v", points)
+	}
+	if past := e.Past(last, weekly(nil)); past.Points != nil {
+		t.Errorf("a KPI that is not recorded: %v", past)
 	}
 }
 
@@ -309,19 +313,21 @@ func TestValue(t *testing.T) {
 		{name: "no number", kpi: weekly(nil), source: wiki(value(created, math.NaN(), now)), want: State{Data: now}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := open(t, nil, tt.kpi).Update(now, tt.source)[0]
+			e := open(t, nil, tt.kpi)
+			got := e.Update(now, tt.source)[0]
 			if !got.Known { // then they mean nothing
 				got.Value, got.Numerator, got.Denominator, got.Small = 0, 0, 0, false
 			}
 			tt.want.KPI = tt.kpi
+			var points []Point
 			if got.Known {
 				at := now // of the measure, whatever it is divided by
 				if tt.kpi.Per == nil {
 					at = got.Data
 				}
-				tt.want.History = []Point{{At: at, Value: got.Value}}
+				points = []Point{{At: at, Value: got.Value}}
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
+			if diff := cmp.Diff(tt.want, got) + cmp.Diff(points, e.Past(now, tt.kpi).Points); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -352,7 +358,8 @@ func TestWarmUp(t *testing.T) {
 // the first. It is absent from 48 hours after the last value before.
 // Breaches that are over count by the limit as it is today: those that lasted, in the last 90 days, newest first.
 func TestPast(t *testing.T) {
-	e := open(t, nil, weekly(below(10, 3*day)))
+	k := weekly(below(10, 3*day))
+	e := open(t, nil, k)
 	at := func(days int) time.Time { return t0.Add(time.Duration(days) * day) }
 	bad := func(day int) bool {
 		return day < 5 || 20 <= day && day < 24 || 40 <= day && day < 42 || 50 <= day && day < 54 || 54 < day && day < 59 || day >= 100
@@ -366,19 +373,26 @@ func TestPast(t *testing.T) {
 		l = see(e, at(d), v)
 	}
 	wantLimit(t, "now", l, at(100), false)
-	want := []Breach{{at(55), at(58)}, {at(50), at(53)}, {at(20), at(23)}}
-	if diff := cmp.Diff(want, l.Past); diff != "" {
+	want := []Breach{{"warning", "below", at(55), at(58)}, {"warning", "below", at(50), at(53)}, {"warning", "below", at(20), at(23)}}
+	if diff := cmp.Diff(want, e.Past(at(102), k).Breaches); diff != "" {
 		t.Error(diff)
 	}
-	if l = see(e, at(103), 7); !l.Breached || len(l.Past) != 3 {
-		t.Errorf("breached %t, past %v", l.Breached, l.Past)
+	if l = see(e, at(103), 7); !l.Breached || len(e.Past(at(103), k).Breaches) != 3 {
+		t.Errorf("breached %t, past %v", l.Breached, e.Past(at(103), k))
 	}
-	if l = see(e, at(104), 12); len(l.Past) != 4 || l.Past[0] != (Breach{at(100), at(103)}) {
-		t.Errorf("past %v", l.Past)
+	see(e, at(104), 12)
+	if over := e.Past(at(104), k).Breaches; len(over) != 4 || over[0] != (Breach{"warning", "below", at(100), at(103)}) {
+		t.Errorf("past %v", over)
 	}
-	e.Configure([]*config.KPI{weekly(below(5, 3*day))})
-	if l = see(e, at(105), 12); len(l.Past) != 0 {
-		t.Errorf("another limit, past %v", l.Past)
+	other := weekly(below(5, 3*day))
+	e.Configure([]*config.KPI{other})
+	see(e, at(105), 12)
+	if past := e.Past(at(105), other); past.Breaches != nil {
+		t.Errorf("another limit, past %v", past)
+	}
+	other.Status = config.Proposed
+	if past := e.Past(at(105), other); past.Breaches != nil || past.Points == nil {
+		t.Errorf("proposed, past %v", past)
 	}
 }
 

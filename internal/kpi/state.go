@@ -20,9 +20,14 @@ type State struct {
 	Expected    time.Time // while warming up: when it will be
 
 	Earlier *float64 // the value 28 days earlier, which a drop or rise against 28d is compared with; nil = not known
-	History []Point  // the last value of each day (UTC) of the last 90 in which there was one, oldest first
 
 	Limits []Limit // warning before critical, and of each below, above, drop, rise; none of a context KPI
+}
+
+// A Past is what became of one KPI in the last 90 days.
+type Past struct {
+	Points   []Point  // the last value of each day (UTC) in which there was one, oldest first
+	Breaches []Breach // what ended in this time, in the order of State.Limits, and of each the newest first
 }
 
 // A Point is the value at one data time.
@@ -41,12 +46,13 @@ type Limit struct {
 	Threshold *config.Threshold
 	Breached  bool      // the verdict, after sustain; kept while the value is not known
 	Start     time.Time // since when the value is on the wrong side, zero = it is not
-	Past      []Breach  // what ended in the last 90 days, newest first
 }
 
 // A Breach is a time that is over, in which the value was on the wrong side of the limit as it is today, for as long
 // as agreed.
 type Breach struct {
-	Start time.Time
-	End   time.Time // of the last value on the wrong side
+	Severity  string // of the limit
+	Condition string // of the limit
+	Start     time.Time
+	End       time.Time // of the last value on the wrong side
 }

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	longest  = 90 // days of a chart, as State.History has them
+	longest  = 90 // days of a chart, as kpi.Past has them
 	shortest = 28
 
 	top, bottom = 4.0, 88.0 // of the line; the dates are below
@@ -54,14 +54,14 @@ type (
 )
 
 // chart returns nil where there is nothing to draw.
-func (v View) chart(s kpi.State) *chart {
-	if len(s.History) == 0 {
+func (v View) chart(s kpi.State, points []kpi.Point) *chart {
+	if len(points) == 0 {
 		return nil
 	}
-	first, last := s.History[0], s.History[len(s.History)-1]
+	first, last := points[0], points[len(points)-1]
 	c := &chart{Days: min(max(int(math.Ceil(float64(v.Now.Sub(first.At))/float64(day))), shortest), longest)}
 	lowest, highest := first.Value, first.Value
-	for _, p := range s.History {
+	for _, p := range points {
 		lowest, highest = min(lowest, p.Value), max(highest, p.Value)
 	}
 	low, high := lowest, highest
@@ -83,7 +83,7 @@ func (v View) chart(s kpi.State) *chart {
 		return round(min(max(100*float64(t.Sub(start))/float64(v.Now.Sub(start)), 0), 100))
 	}
 	y := func(value float64) float64 { return round(bottom - (bottom-top)*(value-low)/(high-low)) }
-	c.Path = path(s.History, x, y)
+	c.Path = path(points, x, y)
 	if aim != nil {
 		c.Lines = append(c.Lines, line{y(aim.Value), "aim", "target " + words.Exact(aim.Value, s.KPI.Unit)})
 	}
@@ -110,7 +110,7 @@ func (v View) chart(s kpi.State) *chart {
 	quantity := func(value float64) string { return words.Quantity(value, s.KPI.Unit) }
 	c.Text = fmt.Sprintf("A line from %s on %s to %s on %s; the lowest is %s, the highest %s.",
 		quantity(first.Value), v.date(first.At).Text, quantity(last.Value), v.date(last.At).Text, quantity(lowest), quantity(highest))
-	c.Weeks = v.weeks(s.History, start, s.KPI)
+	c.Weeks = v.weeks(points, start, s.KPI)
 	return c
 }
 

@@ -20,12 +20,12 @@ func TestChart(t *testing.T) {
 	}}}
 	at := func(ago time.Duration, value float64) kpi.Point { return kpi.Point{At: now.Add(-ago), Value: value} }
 	s := kpi.State{
-		KPI:     &config.KPI{Unit: "pages", Target: &config.Target{Value: 40}},
-		Limits:  []kpi.Limit{{Severity: "warning", Condition: "below", At: 20}, {Severity: "critical", Condition: "rise", At: 30}, {Severity: "critical", Condition: "drop", At: 9000, WarmingUp: true}},
-		History: []kpi.Point{at(21*day, 10), at(20*day, 20), at(14*day, 30), at(7*day, 20), at(6*day, 10)},
+		KPI:    &config.KPI{Unit: "pages", Target: &config.Target{Value: 40}},
+		Limits: []kpi.Limit{{Severity: "warning", Condition: "below", At: 20}, {Severity: "critical", Condition: "rise", At: 30}, {Severity: "critical", Condition: "drop", At: 9000, WarmingUp: true}},
 	}
+	points := []kpi.Point{at(21*day, 10), at(20*day, 20), at(14*day, 30), at(7*day, 20), at(6*day, 10)}
 	s.KPI.Warning = &config.Threshold{}
-	got := v.chart(s)
+	got := v.chart(s, points)
 	// The scale is 0 to 42; a day without a value breaks the line.
 	want := &chart{
 		Days: 28, From: "26 October", Until: "23 November", Unit: "pages",
@@ -51,16 +51,16 @@ func TestChart(t *testing.T) {
 	}
 
 	s.KPI.Unit = measure.Ratio
-	if c := v.chart(s); c.Unit != "" || c.Ticks[1].Text != "2,000\u00a0%" {
+	if c := v.chart(s, points); c.Unit != "" || c.Ticks[1].Text != "2,000\u00a0%" {
 		t.Errorf("the axis of a share has %v of %q", c.Ticks, c.Unit)
 	}
-	s.History = append([]kpi.Point{at(89*day+time.Hour, 10)}, s.History...)
-	if c := v.chart(s); c.Days != 90 || len(c.Weeks) != 13 || c.Weeks[5].Value != "" {
+	points = append([]kpi.Point{at(89*day+time.Hour, 10)}, points...)
+	if c := v.chart(s, points); c.Days != 90 || len(c.Weeks) != 13 || c.Weeks[5].Value != "" {
 		t.Errorf("%d days have the weeks %v", c.Days, c.Weeks)
 	}
-	s.History[0].Value = math.MaxFloat64
-	s.History[1].Value = -math.MaxFloat64
-	if v.chart(s) != nil || v.chart(kpi.State{KPI: s.KPI}) != nil {
+	points[0].Value = math.MaxFloat64
+	points[1].Value = -math.MaxFloat64
+	if v.chart(s, points) != nil || v.chart(s, nil) != nil {
 		t.Error("what has no size is drawn")
 	}
 }

@@ -68,7 +68,8 @@ func serveKPI(w http.ResponseWriter, v View, name string) {
 
 func (v View) sheet(o *config.Objective, s kpi.State) sheet {
 	k := s.KPI
-	p := sheet{row: v.row(s), Style: template.CSS(style), Now: v.now(), Objective: o, Chart: v.chart(s)}
+	was := v.Past(k)
+	p := sheet{row: v.row(s), Style: template.CSS(style), Now: v.now(), Objective: o, Chart: v.chart(s, was.Points)}
 	if k.Baseline != nil {
 		p.Baseline = "began at " + words.Exact(k.Baseline.Value, k.Unit) + " on " + v.date(k.Baseline.Date).Text
 	}
@@ -83,7 +84,7 @@ func (v View) sheet(o *config.Objective, s kpi.State) sheet {
 		}
 		previous = l.Threshold
 		of := &p.Thresholds[len(p.Thresholds)-1]
-		of.Limits = append(of.Limits, v.verdict(l, k))
+		of.Limits = append(of.Limits, v.verdict(l, was.Breaches, k))
 	}
 	for _, d := range slices.Backward(k.Decisions) {
 		p.Decisions = append(p.Decisions, v.decision(d))
@@ -110,11 +111,13 @@ var better = map[config.Direction]string{
 	config.Range:  "neither too low nor too high is best",
 }
 
-// verdict says how the value stands to a limit.
-func (v View) verdict(l kpi.Limit, k *config.KPI) verdict {
+// verdict says how the value stands to a limit, and when it was beyond it.
+func (v View) verdict(l kpi.Limit, over []kpi.Breach, k *config.KPI) verdict {
 	is := verdict{Limit: describe(l, k.Unit), Since: v.known(l.Start)}
-	for _, b := range l.Past {
-		is.Past = append(is.Past, past{v.moment(b.Start), v.moment(b.End)})
+	for _, b := range over {
+		if b.Severity == l.Severity && b.Condition == l.Condition {
+			is.Past = append(is.Past, past{v.moment(b.Start), v.moment(b.End)})
+		}
 	}
 	switch {
 	case k.Status == config.Proposed:

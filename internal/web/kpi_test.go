@@ -171,15 +171,24 @@ func TestVerdict(t *testing.T) {
 	v := ordinary()
 	s := v.KPIs[0].Limits[0]
 	s.Breached, s.Start = false, now.Add(-time.Hour)
-	if got := v.verdict(s, v.KPIs[0].KPI); got.State != "beyond it, and not yet for as long as agreed" || got.Since.Text != "today, 15:10" {
+	if got := v.verdict(s, nil, v.KPIs[0].KPI); got.State != "beyond it, and not yet for as long as agreed" || got.Since.Text != "today, 15:10" {
 		t.Errorf("a limit that is not crossed for long enough is %q since %v", got.State, got.Since)
 	}
 	s.Start = time.Time{}
-	if got := v.verdict(s, v.KPIs[0].KPI); got.State != "not crossed" || got.Since != nil {
+	if got := v.verdict(s, nil, v.KPIs[0].KPI); got.State != "not crossed" || got.Since != nil {
 		t.Errorf("a limit that is not crossed is %q since %v", got.State, got.Since)
 	}
-	s.Past = []kpi.Breach{{Start: now.Add(-20 * day), End: now.Add(-time.Hour)}}
-	if got := v.verdict(s, v.KPIs[0].KPI); len(got.Past) != 1 || got.Past[0].From.Text != "3 November 2026" || got.Past[0].To.Text != "today, 15:10" {
+	over := []kpi.Breach{
+		{Severity: s.Severity, Condition: s.Condition, Start: now.Add(-20 * day), End: now.Add(-time.Hour)},
+		{Severity: "critical", Condition: s.Condition, Start: now.Add(-10 * day), End: now},
+		{Severity: s.Severity, Condition: "drop", Start: now.Add(-10 * day), End: now},
+	}
+	if got := v.verdict(s, over, v.KPIs[0].KPI); len(got.Past) != 1 || got.Past[0].From.Text != "3 November 2026" || got.Past[0].To.Text != "today, 15:10" {
 		t.Errorf("a breach that is over was %v", got.Past)
 	}
+}
+
+// pasts is a View's Past, without breaches.
+func pasts(points map[*config.KPI][]kpi.Point) func(*config.KPI) kpi.Past {
+	return func(k *config.KPI) kpi.Past { return kpi.Past{Points: points[k]} }
 }

@@ -98,7 +98,7 @@ func ordinary() View {
 	}
 	low := ratio(active, 4120, 6553, 2*time.Hour)
 	low.Limits = breached(low.Limits, 1, now.Add(-20*day))
-	low.Earlier, low.History = new(0.681), course(active, 0.74, low.Value)
+	low.Earlier = new(0.681)
 	come := ratio(signedIn, 3540, 6553, 2*time.Hour)
 	come.Earlier = new(0.522)
 	found := ratio(searches, 37, 1961, 10*time.Minute)
@@ -116,14 +116,15 @@ func ordinary() View {
 	events := tally.Value{Ref: measure.Ref{Measure: "page_edits", Window: window(7)}, Basis: measure.Event, AsOf: now.Add(-10 * time.Minute)}
 	refused := now.Add(-51*time.Hour - 10*time.Minute)
 	return View{
-		Now: now,
+		Now:  now,
+		Past: pasts(map[*config.KPI][]kpi.Point{active: course(active, 0.74, low.Value), pages: course(pages, 41, 8)}),
 		Config: &config.Config{TimeZone: zone, Notes: []config.Note{{Date: date(2026, 9, 28), Text: "New home page"}, {Date: date(2027, 5, 4), Text: "Spring holidays"}}, Objectives: []*config.Objective{
 			{Name: "knowledge_sharing", Title: "Knowledge sharing", Description: "Colleagues write down what they know, and find what others wrote.", KPIs: []*config.KPI{pages, authors}},
 			{Name: "reach", Title: "Reach", Description: "Everyone, in the office and on the shop floor, can be reached and comes back.", KPIs: []*config.KPI{active, signedIn, profiles}},
 			{Name: "finding", Title: "Finding", Description: "What is there is worth finding, and found.", KPIs: []*config.KPI{stale, searches}},
 		}},
 		KPIs: []kpi.State{
-			{KPI: pages, Known: true, Value: 8, Earlier: new(19.0), History: course(pages, 41, 8), Data: now.Add(-10 * time.Minute), Limits: breached(limits(pages), 2, now.Add(-4*day))},
+			{KPI: pages, Known: true, Value: 8, Earlier: new(19.0), Data: now.Add(-10 * time.Minute), Limits: breached(limits(pages), 2, now.Add(-4*day))},
 			{KPI: authors, Known: true, Value: 41, Earlier: new(38.0), Data: now.Add(-10 * time.Minute), Limits: limits(authors)},
 			low,
 			come,

@@ -34,6 +34,7 @@ func peopled() View {
 		return tally.Value{Ref: ref, Value: v, Basis: measure.Joined, AsOf: now.Add(-2 * time.Hour)}
 	}
 	return View{
+		Past:     pasts(nil),
 		Now:      now,
 		Config:   &config.Config{TimeZone: time.UTC, People: together, Objectives: []*config.Objective{{Name: "reach", Title: "Reach", KPIs: []*config.KPI{reached}}}},
 		Statuses: []poll.Status{part("wiki", time.Hour), part("portal", 3*time.Hour), {Platform: &config.Platform{Name: "forum"}}},

@@ -25,6 +25,7 @@ type View struct {
 	Statuses []poll.Status
 	People   *tally.Snapshot // across platforms; nil = none are counted
 	KPIs     []kpi.State
+	Past     func(*config.KPI) kpi.Past // of one of KPIs
 	Config   *config.Config
 }
 

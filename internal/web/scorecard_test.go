@@ -82,6 +82,9 @@ func example() View {
 	retired := &config.KPI{Name: "visits", Title: "Visits", Status: config.Retired, Reason: hostile}
 	return View{
 		Now: now,
+		Past: pasts(map[*config.KPI][]kpi.Point{
+			survey: {{At: now.Add(-80 * day), Value: 6}, {At: now.Add(-79 * day), Value: 5}, {At: now.Add(-75 * day), Value: 6.5}},
+		}),
 		Config: &config.Config{TimeZone: amsterdam, Notes: []config.Note{{Date: now.Add(-40 * day), Text: hostile}}, Objectives: []*config.Objective{
 			{Name: "knowledge_sharing", Title: "Knowledge sharing", Description: "Colleagues write down what they know, and find what others wrote.", KPIs: []*config.KPI{pages, gone, drafts, people, retired}},
 			{Name: "reach", Title: "Reach", Description: hostile, KPIs: []*config.KPI{active, survey, logins, range_}},
@@ -94,7 +97,7 @@ func example() View {
 			{KPI: active, Known: true, Value: 0.6287, Numerator: 4120, Denominator: 6553, Earlier: new(0.6), Data: now.Add(-time.Hour), Limits: []kpi.Limit{
 				{Severity: "warning", Condition: "below", At: 0.65, Threshold: active.Warning, Start: now.Add(-2 * day)},
 			}},
-			{KPI: survey, Data: now.Add(-400 * day), History: []kpi.Point{{At: now.Add(-80 * day), Value: 6}, {At: now.Add(-79 * day), Value: 5}, {At: now.Add(-75 * day), Value: 6.5}}, Limits: []kpi.Limit{
+			{KPI: survey, Data: now.Add(-400 * day), Limits: []kpi.Limit{
 				{Severity: "warning", Condition: "below", At: 7, Threshold: survey.Warning, Breached: true, Start: now.Add(-70 * day)},
 			}},
 			{KPI: logins, WarmingUp: true, Expected: now.Add(14 * day), Limits: []kpi.Limit{{Severity: "warning", Condition: "below", At: 7, Threshold: logins.Warning}}},
