@@ -8,6 +8,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 )
 
@@ -110,6 +111,16 @@ type root struct {
 	EntityType reference `xml:",attr"`
 	Type       reference `xml:",attr"`
 	Function   string    `xml:",attr"`
+}
+
+// Open reads a description from a file, as Load does.
+func Open(name string) (*Description, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("read description: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	return Load(f)
 }
 
 // Load reads a description. All types that it speaks of must be in it.

@@ -2,7 +2,6 @@ package csdl
 
 import (
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 )
@@ -15,12 +14,7 @@ func library(t testing.TB) *Description {
 
 func load(t testing.TB, file string) *Description {
 	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = f.Close() }()
-	d, err := Load(f)
+	d, err := Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
