@@ -118,6 +118,11 @@ func testContract(t *testing.T, open func(*testing.T, time.Duration) *platform) 
 			if p.Name == "" || p.Lost == "" {
 				t.Errorf("incomplete: %+v", p)
 			}
+			for _, source := range p.Sources {
+				if !slices.ContainsFunc(d.Measures(), func(m Delivered) bool { return m.Source == source }) {
+					t.Errorf("%s: nothing is from %q", p.Name, source)
+				}
+			}
 		}
 		missing := maps.Clone(d.Undelivered)
 		for _, m := range d.Measures() {

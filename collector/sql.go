@@ -308,7 +308,7 @@ func (r sqlReadingConfig) measure(key string) (ref measure.Ref, unit measure.Uni
 // add makes the right to run q one of the permissions.
 func (c *sqlCollector) add(q sqlQuery, required bool, lost string) {
 	c.queries = append(c.queries, q)
-	c.description.Permissions = append(c.description.Permissions, Permission{Name: q.name, Required: required, Lost: lost})
+	c.description.Permissions = append(c.description.Permissions, Permission{Name: q.name, Required: required, Lost: lost, Sources: []string{q.name}})
 }
 
 // undeliveredBySQL names the query that would deliver each measure which d lacks.
