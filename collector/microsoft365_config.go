@@ -74,7 +74,10 @@ type microsoft365SiteConfig struct {
 	URL  string `yaml:"url"`
 }
 
-var microsoft365GUID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+var (
+	microsoft365GUID   = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+	microsoft365Domain = regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]+)*$`)
+)
 
 // check holds what every product needs.
 func (cfg *microsoft365Config) check() error {
@@ -113,6 +116,11 @@ func (cfg *microsoft365Config) check() error {
 	}
 	if len(cfg.DownloadDomains) == 0 {
 		wrong("download_domains", "is empty; write the domains that reports are downloaded from, such as [office.com]")
+	}
+	for i, domain := range cfg.DownloadDomains {
+		if !microsoft365Domain.MatchString(domain) {
+			wrong(fmt.Sprintf("download_domains[%d]", i), "is no domain; write one in lower case, such as office.com")
+		}
 	}
 	if c := cfg.HTTPClient; c.BasicAuth != nil || c.Authorization != nil || c.OAuth2 != nil {
 		wrong("http_client", "signs in by itself with client_id; leave basic_auth, authorization and oauth2 out")

@@ -27,10 +27,10 @@ max-age-too-short-for-settle measure-not-configured measure-not-delivered-by-any
 merge-of-an-anchor
 microsoft365-accounts-report-of-entra microsoft365-accounts-unknown microsoft365-certificate-without-key
 microsoft365-client-id-no-id microsoft365-cloud-unknown microsoft365-cloud-without-reports
-microsoft365-download-domains-empty microsoft365-graph-url-with-query microsoft365-login-url-no-address
-microsoft365-other-login microsoft365-product-unknown microsoft365-profile-field-unknown
-microsoft365-profile-of-report microsoft365-secret-and-certificate microsoft365-sign-ins-of-sharepoint
-microsoft365-sign-ins-retention-too-short microsoft365-sign-ins-source-unknown
+microsoft365-download-domains-empty microsoft365-download-domains-wrong microsoft365-graph-url-with-query
+microsoft365-login-url-no-address microsoft365-other-login microsoft365-product-unknown
+microsoft365-profile-field-unknown microsoft365-profile-of-report microsoft365-secret-and-certificate
+microsoft365-sign-ins-of-sharepoint microsoft365-sign-ins-retention-too-short microsoft365-sign-ins-source-unknown
 microsoft365-sign-ins-summary-of-application microsoft365-sign-ins-without-application
 microsoft365-sites-of-viva-engage microsoft365-sites-wrong microsoft365-stale-after-too-short
 microsoft365-tenant-domain microsoft365-without-everything
