@@ -1,4 +1,4 @@
-// Package collector has one file per intranet platform, the contract between them and the rest of the
+// Package collector has a file or a few for each intranet platform, the contract between them and the rest of the
 // house, and the one table of platform types.
 package collector
 

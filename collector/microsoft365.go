@@ -138,9 +138,9 @@ func (m *microsoft365) addReports(cfg microsoft365Config, o Options, connect mic
 	m.require(true, reportsRead, "everything", r.probe)
 	product := map[string]string{sharePoint: "SharePoint", vivaEngage: "Yammer"}[cfg.Product]
 	m.numbers = append(m.numbers,
+		r.sums("getOffice365ActiveUserCounts", "D7", microsoft365Column{product, "active_users", measure.Windows[:1]}),
 		r.users(product, "D7", false),
 		r.users(product, "D30", cfg.Accounts == accountsReported),
-		r.sums("getOffice365ActiveUserCounts", "D7", microsoft365Column{product, "active_users", measure.Windows[:1]}),
 	)
 	if cfg.Product == sharePoint {
 		m.numbers = append(m.numbers,
@@ -292,11 +292,10 @@ func (m *microsoft365) Accounts(ctx context.Context, emit func(Account)) error {
 		}
 		emit(a)
 	})
-	if err != nil {
-		return fmt.Errorf("list accounts: %w", err)
+	if err == nil {
+		m.ids = ids
 	}
-	m.ids = ids
-	return nil
+	return err
 }
 
 // hash stands for an address, of which case does not matter.
@@ -314,7 +313,7 @@ func (m *microsoft365) Events(ctx context.Context, from, to time.Time, emit func
 	case m.sites != nil:
 		if m.users != nil && m.ids == nil { // pages tell addresses only
 			if err := m.Accounts(ctx, func(Account) {}); err != nil {
-				return err
+				return fmt.Errorf("list accounts: %w", err)
 			}
 		}
 		if err := m.sites.events(ctx, from, to, m.actor, emit); err != nil {

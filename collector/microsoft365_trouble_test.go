@@ -178,7 +178,7 @@ func TestMicrosoft365Basic(t *testing.T) {
 	if access.Granted[usersRead] {
 		t.Error(access)
 	}
-	c.says(t, m.Accounts(t.Context(), func(Account) { t.Error("an account was told") }), want, cause.Permission, "list accounts: ")
+	c.says(t, m.Accounts(t.Context(), func(Account) { t.Error("an account was told") }), want, cause.Permission, "")
 }
 
 // Without a licence for sign-ins all else is told.
@@ -372,7 +372,7 @@ func TestMicrosoft365Downloads(t *testing.T) {
 	})
 	err = m.Readings(t.Context(), true, func(Reading) {})
 	first, _, _ := strings.Cut(err.Error(), "\n")
-	if first = strings.ReplaceAll(first, strings.TrimPrefix(c.downloads, "http://"), "DOWNLOADS"); first != "read getOffice365ServicesUserCounts: GET DOWNLOADS: answered 404; is the address right?" {
+	if first = strings.ReplaceAll(first, strings.TrimPrefix(c.downloads, "http://"), "DOWNLOADS"); first != "read getOffice365ActiveUserCounts: GET DOWNLOADS: answered 404; is the address right?" {
 		t.Error(first)
 	}
 }
