@@ -115,35 +115,10 @@ func newChain(t *testing.T) *chain {
 	c.truth = later.Truth()
 
 	o.Clock = c.now
-	access := map[string]string{}
-	for product, roles := range map[string][]string{"sharepoint": {"Reports.Read.All"}, "entra": nil} {
-		o.Roles = roles
-		played := tenant.New(7, o)
-		var addresses []string
-		for range 3 {
-			server := httptest.NewServer(played.Handler())
-			t.Cleanup(server.Close)
-			addresses = append(addresses, server.URL)
-		}
-		played.SetAddresses(addresses[0], addresses[1], addresses[2])
-		t.Cleanup(func() {
-			for _, v := range played.Violations() {
-				t.Error("the documentation does not allow it:", v)
-			}
-		})
-		access[product] = fmt.Sprintf(`tenant: %s
-    client_id: %s
-    client_secret_file: m365.secret
-    login_url: %s
-    graph_url: %s
-    download_domains: [127.0.0.1]
-    requests_per_second: 1e6`, played.TenantID(), played.ClientID(), addresses[0], addresses[1])
-		if roles != nil {
-			c.reports = played
-		} else {
-			c.directory = played
-		}
-	}
+	var reports, all string
+	c.directory, all = serve(t, o)
+	o.Roles = []string{"Reports.Read.All"}
+	c.reports, reports = serve(t, o)
 	c.setAims()
 	text := fmt.Sprintf(`
 platforms:
@@ -167,20 +142,41 @@ people:
 objectives:
   - name: reach
     kpis:
-`, access["sharepoint"], access["entra"], tenant.SharePointApp)
+`, reports, all, tenant.SharePointApp)
 	for _, g := range c.aims {
 		text += g.text()
 	}
-	c.write(c.file, text)
-	c.write(filepath.Join(dir, "m365.secret"), c.directory.Secret())
+	for file, content := range map[string]string{c.file: text, filepath.Join(dir, "m365.secret"): c.directory.Secret()} {
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c.open()
 	return c
 }
 
-func (c *chain) write(file, text string) {
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		c.Fatal(err)
+// serve plays a tenant, and returns the keys by which a platform of the config file finds it.
+func serve(t *testing.T, o tenant.Options) (played *tenant.Tenant, keys string) {
+	played = tenant.New(7, o)
+	var addresses []string
+	for range 3 {
+		server := httptest.NewServer(played.Handler())
+		t.Cleanup(server.Close)
+		addresses = append(addresses, server.URL)
 	}
+	played.SetAddresses(addresses[0], addresses[1], addresses[2])
+	t.Cleanup(func() {
+		for _, v := range played.Violations() {
+			t.Error("the documentation does not allow it:", v)
+		}
+	})
+	return played, fmt.Sprintf(`tenant: %s
+    client_id: %s
+    client_secret_file: m365.secret
+    login_url: %s
+    graph_url: %s
+    download_domains: [127.0.0.1]
+    requests_per_second: 1e6`, played.TenantID(), played.ClientID(), addresses[0], addresses[1])
 }
 
 func (c *chain) now() time.Time {
@@ -734,6 +730,7 @@ func (c *chain) restart() {
 // TestMicrosoft365 lets an exporter run for weeks in which reports come late, come no more, Graph is out of order and
 // consent is taken away. At each hour it exposes what happened until the data time, and no more than that.
 func TestMicrosoft365(t *testing.T) {
+	t.Parallel()
 	c := newChain(t)
 	defer func() {
 		if err := c.dir.Close(); err != nil {
