@@ -56,9 +56,9 @@ const (
 	resumed   = 11 * 24
 	down      = 15 * 24 // Graph answers 503
 	up        = 18 * 24
-	revoked   = 20*24 + 2 // consent is taken away
-	consented = 20*24 + 22
-	lastHour  = 23 * 24
+	revoked   = 18*24 + 14 // consent is taken away
+	consented = 19*24 + 10
+	lastHour  = 20 * 24
 )
 
 var (
