@@ -37,13 +37,14 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/tenant"
 )
 
-// The usage reports that are read.
+// What is read: usage reports, and the log of sign-ins.
 const (
 	usersReport  = "getOffice365ServicesUserCounts"
 	dailyReport  = "getOffice365ActiveUserCounts"
 	viewsReport  = "getSharePointSiteUsagePages"
 	visitsReport = "getSharePointActivityPages"
 	engageReport = "getYammerActivityCounts"
+	signIns      = "signIns"
 )
 
 var usageReports = []string{usersReport, dailyReport, viewsReport, visitsReport, engageReport}
@@ -54,6 +55,8 @@ const oneDay = 24 * time.Hour
 const (
 	stalled   = 8 * 24 // reports come no more
 	resumed   = 11 * 24
+	broken    = 13 * 24 // one report is out of order
+	mended    = 14 * 24
 	down      = 15 * 24 // Graph answers 503
 	up        = 18 * 24
 	revoked   = 18*24 + 14 // consent is taken away
@@ -87,7 +90,7 @@ type chain struct {
 	tallies  []*tally.Tally
 	statuses []poll.Status
 
-	refused map[string]bool      // what Microsoft refuses at present: all of a platform, or sign_ins
+	refused map[string]bool      // what Microsoft refuses at present: all of a platform, one of its reports, or sign-ins
 	listed  map[string]time.Time // when the accounts of a platform were listed last
 	through time.Time            // until when sign-ins are known
 	known   map[string]fact      // by series; what is too old, too
@@ -315,6 +318,9 @@ func (c *chain) learn(platform string, at time.Time) {
 		asOf := end(usersReport)
 		c.tell(platform, measure.Reported, "accounts", "", 0, float64(c.truth.ReportedUsers(tenant.SharePoint, asOf, 30)), asOf)
 		for _, days := range []int{1, 7, 28} {
+			if c.refused[viewsReport] {
+				break
+			}
 			asOf := end(viewsReport)
 			c.tell(platform, measure.Reported, "page_views", "", days, float64(c.truth.PageViews(asOf, days)), asOf)
 		}
@@ -333,7 +339,7 @@ func (c *chain) learn(platform string, at time.Time) {
 		c.learnAccounts(platform, at)
 	case "intranet":
 		c.learnAccounts(platform, at)
-		if c.refused["sign_ins"] {
+		if c.refused[signIns] {
 			return
 		}
 		c.through = at.Add(-2 * time.Hour).Truncate(5 * time.Minute)
@@ -476,7 +482,7 @@ func (c *chain) expected(now time.Time) map[string]float64 {
 	for _, s := range c.statuses {
 		platform := s.Platform.Name
 		all[series("intranet_collector_success", "platform", platform)] = 1
-		if c.refused[platform] || platform == "intranet" && c.refused["sign_ins"] {
+		if c.refused[platform] || platform == "sharepoint" && c.refused[viewsReport] || platform == "intranet" && c.refused[signIns] {
 			all[series("intranet_collector_success", "platform", platform)] = 0
 		}
 		all[series("intranet_collector_max_age_seconds", "platform", platform)] = maxAge[platform].Seconds()
@@ -683,6 +689,7 @@ func (c *chain) happen(n int) {
 			c.refused[p] = true
 		}
 	}
+	out := tenant.Refusal{Status: 503, Code: "serviceNotAvailable", Message: "The service is temporarily unavailable."}
 	switch n {
 	case stalled:
 		for _, name := range usageReports {
@@ -694,15 +701,16 @@ func (c *chain) happen(n int) {
 			c.reports.Resume(name)
 			c.directory.Resume(name)
 		}
+	case broken:
+		refuse(map[string]tenant.Refusal{"reports/" + viewsReport: out}, viewsReport)
 	case down:
-		out := tenant.Refusal{Status: 503, Code: "serviceNotAvailable", Message: "The service is temporarily unavailable."}
 		refuse(map[string]tenant.Refusal{"users": out, "reports": out, "auditLogs": out, "admin": out}, "sharepoint", "engage", "intranet")
-	case up, consented:
+	case mended, up, consented:
 		refuse(nil)
 		c.reports.Consent("Reports.Read.All")
 		c.directory.Consent("AuditLog.Read.All")
 	case revoked:
-		refuse(nil, "sharepoint", "sign_ins")
+		refuse(nil, "sharepoint", signIns)
 		c.reports.Revoke("Reports.Read.All")
 		c.directory.Revoke("AuditLog.Read.All")
 	}
@@ -809,7 +817,7 @@ func (c *chain) story(n int, exposed map[string]float64) {
 		overdue("comments", false)
 		overdue("logins", false)
 		for _, s := range c.statuses {
-			if failures(s.Platform.Name, cause.Unavailable) < 11 {
+			if failures(s.Platform.Name, cause.Unavailable) < 11 { // since the restart
 				c.Errorf("%s: %v failures", s.Platform.Name, s.Errors)
 			}
 		}
