@@ -113,8 +113,11 @@ func TestText(t *testing.T) {
 
 // What a refusal says counts where it is understood, and its status where not.
 func TestRefusal(t *testing.T) {
-	status, body := 0, ""
+	status, body, encoding := 0, "", ""
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if encoding != "" {
+			w.Header().Set("Content-Encoding", encoding)
+		}
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	}))
@@ -141,9 +144,13 @@ func TestRefusal(t *testing.T) {
 		{401, `{"code":`, "answered 401", cause.Auth},
 		{401, "", "answered 401", cause.Auth},
 		{404, "<html>hunter2", "answered 404; is the address right?", cause.BadResponse},
+		{403, "gzip", "answered 403", cause.Permission}, // and nothing that is compressed
 		{403, `{"code":"` + string(bytes.Repeat([]byte("x"), 2<<20)) + `"}`, "answered 403", cause.Permission},
 	} {
-		status, body = test.status, test.body
+		status, body, encoding = test.status, test.body, ""
+		if body == "gzip" {
+			encoding = "gzip"
+		}
 		err := get(t.Context(), open(t, server.URL, nil, explain), "", nil, number(new(int)))
 		if cause.Of(err) != test.cause || !strings.HasSuffix(err.Error(), "/: "+test.want) || Refused(err) != test.status {
 			t.Errorf("%d: %v, %d", test.status, err, Refused(err))

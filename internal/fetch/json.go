@@ -93,14 +93,12 @@ func (a *Answer) open(most int64) (*limited, *bufio.Reader, error) {
 func (a *Answer) refusal() error {
 	said := explainStatus(a.Status)
 	if explain := a.client.options.Refusal; explain != nil {
-		body, text, err := a.open(maxText)
-		if err == nil {
+		if body, text, err := a.open(maxText); err == nil {
 			dec := jsontext.NewDecoder(text)
 			body.dec = dec
-			err = explain(a.Status, dec)
-		}
-		if known := (*cause.Error)(nil); errors.As(err, &known) && !errors.Is(err, ErrHTML) {
-			said = err
+			if err, known := explain(a.Status, dec), (*cause.Error)(nil); errors.As(err, &known) {
+				said = err
+			}
 		}
 	}
 	return &refused{said, a.Status}
