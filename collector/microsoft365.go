@@ -282,13 +282,12 @@ func (m *microsoft365) Accounts(ctx context.Context, emit func(Account)) error {
 		return nil
 	}
 	ids := map[uint64]string{}
-	err := m.users.list(ctx, func(addresses []string, a Account) {
+	err := m.users.list(ctx, func(a Account) {
 		if m.sites != nil {
-			for _, address := range addresses {
-				if address != "" {
-					ids[m.hash(address)] = a.ID
-				}
+			if _, known := ids[m.hash(a.Identity)]; !known { // the mail address of one may be the principal name of another
+				ids[m.hash(a.Identity)] = a.ID
 			}
+			ids[m.hash(a.Name)] = a.ID
 		}
 		emit(a)
 	})

@@ -212,6 +212,29 @@ func TestMicrosoft365SelectedSites(t *testing.T) {
 	c.says(t, err, "GET GRAPH/v1.0/sites/people: answered 403", cause.Permission, "list pages: ")
 }
 
+// An address is whose principal name it is, though an account of an administrator has it as its mail address too.
+func TestMicrosoft365Address(t *testing.T) {
+	c := newCloud(t, 1, tenant.Options{Users: 30})
+	m := c.open(t, sharePoint, c.siteKeys("news"))
+	accounts, err := told(t.Context(), &platform{collector: m}, "accounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, owner := range accounts.Accounts {
+		other := accounts.Accounts[len(accounts.Accounts)-1-i] // listed before it, or after it
+		if owner.ID == other.ID || owner.Kind == Guest || other.Kind == Guest {
+			continue
+		}
+		c.front.inject(replaced("", `"mail":"`+other.Identity+`"`, `"mail":"`+strings.ToUpper(owner.Name)+`"`), 1, forever)
+		if err := m.Accounts(t.Context(), func(Account) {}); err != nil {
+			t.Fatal(err)
+		}
+		if got := m.actor(owner.Name); got != owner.ID {
+			t.Errorf("%s is taken for %s", owner.ID, got)
+		}
+	}
+}
+
 // A report is asked for again after half an hour at the earliest, and fetched again only when it has changed.
 func TestMicrosoft365Unchanged(t *testing.T) {
 	c := newCloud(t, 1, tenant.Options{Users: 30})

@@ -111,9 +111,9 @@ func (u *microsoft365Users) probe(ctx context.Context) error {
 	return nil
 }
 
-// list tells each account of the directory, with the addresses that it is known by.
+// list tells each account of the directory.
 // https://learn.microsoft.com/graph/api/user-list
-func (u *microsoft365Users) list(ctx context.Context, tell func(addresses []string, a Account)) error {
+func (u *microsoft365Users) list(ctx context.Context, tell func(Account)) error {
 	columns := []string{"id", "userPrincipalName", "mail", "userType", "accountEnabled", "assignedLicenses"}
 	for _, f := range u.fields {
 		columns = append(columns, microsoft365Fields[f])
@@ -139,7 +139,7 @@ func (u *microsoft365Users) list(ctx context.Context, tell func(addresses []stri
 		case u.licensed && !row.licensed:
 			a.Kind = Service
 		}
-		tell([]string{row.name, row.mail}, a)
+		tell(a)
 		return nil
 	})
 }
