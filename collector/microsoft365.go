@@ -262,12 +262,16 @@ func (m *microsoft365) Probe(ctx context.Context) (Access, error) {
 	var missing error
 	for _, p := range m.probes {
 		err := p.ask(ctx)
-		if err != nil && cause.Of(err) != cause.Permission {
-			return Access{}, fmt.Errorf("prove %s: %w", p.Name, err)
-		}
-		access.Granted[p.Name] = err == nil
-		if err != nil && p.Required {
+		denied := cause.Of(err) == cause.Permission
+		access.Granted[p.Name] = !denied
+		switch {
+		case err == nil:
+		case denied && p.Required:
 			missing = fmt.Errorf("prove %s: %w", p.Name, err)
+		case !p.Required && ctx.Err() == nil && cause.Of(err) != cause.Auth:
+			// What is not there, or wants to be left alone, fails alone, when it is read.
+		default:
+			return Access{}, fmt.Errorf("prove %s: %w", p.Name, err)
 		}
 	}
 	if missing == nil {

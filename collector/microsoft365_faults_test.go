@@ -49,6 +49,7 @@ func startMicrosoft365(t *testing.T, timeout time.Duration, product string, keys
 		front:   c.front,
 		faults:  c.faults(),
 		repair:  repair,
+		apart:   true,
 		pass: func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()

@@ -8,6 +8,7 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
+	"maps"
 	"math/big"
 	"os"
 	"path/filepath"
@@ -210,6 +211,35 @@ func TestMicrosoft365SelectedSites(t *testing.T) {
 	}
 	err = other.Events(t.Context(), c.now().Add(-oneDay), c.now(), func(Event) {})
 	c.says(t, err, "GET GRAPH/v1.0/sites/people: answered 403", cause.Permission, "list pages: ")
+}
+
+// What is in trouble stops nothing that needs another permission, and fails when it is read.
+func TestMicrosoft365Apart(t *testing.T) {
+	c := newCloud(t, 1, tenant.Options{Users: 30})
+	whole := readings(t, c.open(t, sharePoint, c.siteKeys("news")), true)
+	c.Throttle("admin/reportSettings", 5*time.Minute)
+	c.Set(func(s *tenant.Switches) {
+		s.Refuse = map[string]tenant.Refusal{"sites": {Status: 404, Code: "itemNotFound"}, "users": {Status: 409, Code: "Conflict"}}
+	})
+	m := c.open(t, sharePoint, c.siteKeys("news"))
+	if access, err := m.Probe(t.Context()); err != nil || !access.Granted[reportsRead] {
+		t.Fatal(access, err)
+	}
+	got := map[string]Reading{}
+	err := m.Readings(t.Context(), true, func(r Reading) { got[r.String()] = r })
+	want := maps.Clone(whole)
+	for _, name := range []string{"pages", "pages_stale", "site_page_views.news over 7d", "site_visitors.news over 7d", "custom.usage_names_concealed"} {
+		delete(want, name)
+	}
+	equal(t, want, got)
+	if err == nil || strings.Count(err.Error(), "read ") != 3 { // the settings, the pages and the views
+		t.Error(err)
+	}
+	if err := m.Accounts(t.Context(), func(Account) {}); cause.Of(err) != cause.BadResponse {
+		t.Error(err)
+	}
+	_, err = c.open(t, entra, "").Probe(t.Context())
+	c.says(t, err, "GET GRAPH/v1.0/users: answered 409", cause.BadResponse, "prove User.Read.All: ")
 }
 
 // An address is whose principal name it is, though an account of an administrator has it as its mail address too.
