@@ -175,13 +175,15 @@ func (m *microsoft365) addUsers(cfg microsoft365Config, profile []string, connec
 		profile = microsoft365Profile
 	}
 	u := &microsoft365Users{graph: graph, fields: profile, licensed: cfg.Licensed, now: m.now}
+	source := "users"
 	if cfg.Accounts == accountsListed {
 		m.users = u
-		m.description.Accounts = &AccountSource{Source: "users", Identity: true, Profile: profile}
+		m.description.Accounts = &AccountSource{Source: source, Identity: true, Profile: profile}
 	} else {
-		m.numbers = append(m.numbers, &microsoft365Number{sources: u.sources(), full: true, read: func(ctx context.Context, _ bool) ([]Reading, error) { return u.counted(ctx) }})
+		source = "users/$count"
+		m.numbers = append(m.numbers, &microsoft365Number{sources: microsoft365Sources(source, u.refs()...), full: true, read: func(ctx context.Context, _ bool) ([]Reading, error) { return u.counted(ctx) }})
 	}
-	m.require(cfg.Product == entra, usersRead, "accounts and profiles", u.probe, "users", "users/$count")
+	m.require(cfg.Product == entra, usersRead, "accounts and profiles", u.probe, source)
 	return nil
 }
 

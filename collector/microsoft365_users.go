@@ -154,8 +154,8 @@ const (
 	disabled = "accountEnabled eq false"
 )
 
-// sources are the numbers that the directory counts by itself.
-func (u *microsoft365Users) sources() []ReadingSource {
+// refs are the numbers that the directory counts by itself.
+func (u *microsoft365Users) refs() []measure.Ref {
 	reasons := []string{"guest", "disabled"}
 	if u.licensed {
 		reasons = append(reasons, "service")
@@ -167,7 +167,7 @@ func (u *microsoft365Users) sources() []ReadingSource {
 	for _, f := range u.fields {
 		refs = append(refs, measure.Ref{Measure: "profile_field_filled", Label: f})
 	}
-	return microsoft365Sources("users/$count", refs...)
+	return refs
 }
 
 // counted has the directory count: one request for each number, however many accounts there are.
