@@ -175,15 +175,18 @@ func (m *microsoft365) addUsers(cfg microsoft365Config, profile []string, connec
 		profile = microsoft365Profile
 	}
 	u := &microsoft365Users{graph: graph, fields: profile, licensed: cfg.Licensed, now: m.now}
-	source := "users"
+	source, lost := "users", "accounts and profiles"
 	if cfg.Accounts == accountsListed {
+		if len(cfg.Sites) > 0 {
+			lost += ", and what is done with pages, because nobody knows by whom"
+		}
 		m.users = u
 		m.description.Accounts = &AccountSource{Source: source, Identity: true, Profile: profile}
 	} else {
 		source = "users/$count"
 		m.numbers = append(m.numbers, &microsoft365Number{sources: microsoft365Sources(source, u.refs()...), full: true, read: func(ctx context.Context, _ bool) ([]Reading, error) { return u.counted(ctx) }})
 	}
-	m.require(cfg.Product == entra, usersRead, "accounts and profiles", u.probe, source)
+	m.require(cfg.Product == entra, usersRead, lost, u.probe, source)
 	return nil
 }
 
