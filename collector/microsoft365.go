@@ -262,7 +262,6 @@ func (m *microsoft365) Probe(ctx context.Context) (Access, error) {
 	if age := now.Sub(m.proven); m.access.Granted != nil && age >= 0 && age < provenFor {
 		return m.access, nil
 	}
-	m.access = Access{}
 	access := Access{Granted: map[string]bool{}}
 	var missing error
 	for _, p := range m.probes {

@@ -171,7 +171,7 @@ func (s *microsoft365Sites) events(ctx context.Context, from, to time.Time, acto
 
 // counts tells how many pages there are, and how many nobody touched for long.
 func (s *microsoft365Sites) counts(ctx context.Context) ([]Reading, error) {
-	if err := s.list(ctx, s.now().Add(-siteSettle)); err != nil {
+	if err := s.list(ctx, time.Time{}); err != nil {
 		return nil, err
 	}
 	stale := 0
