@@ -263,6 +263,9 @@ func TestMicrosoft365Address(t *testing.T) {
 			t.Errorf("%s is taken for %s", owner.ID, got)
 		}
 	}
+	if m.actor("Nobody@Example.org") != m.actor("nobody@example.org") || m.actor("") != "" {
+		t.Error("the case of an address makes another of who is not listed")
+	}
 }
 
 // A report is asked for again after half an hour at the earliest, and fetched again only when it has changed.
@@ -297,6 +300,8 @@ func TestMicrosoft365Unchanged(t *testing.T) {
 	same(poll(1, 0)) // which proves the permission
 	c.Advance(20 * time.Minute)
 	same(poll(5, 0))
+	c.Advance(20 * time.Minute)
+	same(poll(1, 0))
 	c.Advance(24 * time.Hour)
 	if got := poll(5, 4); len(got) != len(first)+1 || got["active_users over 7d"].AsOf != first["active_users over 7d"].AsOf.Add(oneDay) {
 		t.Error(got)
