@@ -167,7 +167,7 @@ func (cfg *microsoft365Config) checkParts(profile []string) error {
 	if cfg.StaleAfter < model.Duration(24*time.Hour) {
 		wrong("stale_after", "must be a day or longer, such as 365d")
 	}
-	names := map[string]bool{}
+	names, paths := map[string]bool{}, map[string]bool{}
 	for i, site := range cfg.Sites {
 		key := fmt.Sprintf("sites[%d]", i)
 		if !sqlName.MatchString(site.Name) || len(site.Name) > 60 {
@@ -176,9 +176,14 @@ func (cfg *microsoft365Config) checkParts(profile []string) error {
 			wrong(key+".name", "is there twice")
 		}
 		names[site.Name] = true
-		if _, err := microsoft365SitePath(site.URL); err != nil {
+		path, err := microsoft365SitePath(site.URL)
+		path = strings.ToLower(path) // SharePoint knows no case
+		if err != nil {
 			problems = append(problems, &KeyError{key + ".url", err})
+		} else if paths[path] {
+			wrong(key+".url", "is there twice, and its pages would count twice")
 		}
+		paths[path] = true
 	}
 	return errors.Join(problems...)
 }

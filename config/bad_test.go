@@ -160,6 +160,7 @@ var bad = map[string][]string{
 		`11: platforms[0].sites[2].name: is there twice`,
 		`12: platforms[0].sites[3].url: is not the address of a site; write one such as https://contoso.sharepoint.com/sites/news`,
 		`13: platforms[0].sites[4].url: is not the address of a site; write one such as https://contoso.sharepoint.com/sites/news`,
+		`14: platforms[0].sites[5].url: is there twice, and its pages would count twice`,
 	},
 	"microsoft365-stale-after-too-short.yml": {`8: platforms[0].stale_after: must be a day or longer, such as 365d`},
 	"microsoft365-tenant-domain.yml":         {`5: platforms[0].tenant: is not the id of a tenant; the overview of Microsoft Entra ID shows it, such as 00000000-0000-0000-0000-000000000000`},
