@@ -37,7 +37,7 @@ func EachFault(t *testing.T, test func(t *testing.T, p Faulty)) {
 				}
 				test(t, Faulty{
 					Collector: p.collector, End: p.to,
-					Cause: f.cause, Passes: f.passes, Lasts: f.lasts, Overseen: f.overseen,
+					Cause: f.cause, Passes: f.passes, Lasts: f.lasts, Overseen: f.overseen || p.apart,
 					Inject: func(n int, once bool) {
 						if once {
 							p.inject(f, n, n)

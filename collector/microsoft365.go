@@ -267,7 +267,9 @@ func (m *microsoft365) Probe(ctx context.Context) (Access, error) {
 	for _, p := range m.probes {
 		err := p.ask(ctx)
 		denied := cause.Of(err) == cause.Permission
-		access.Granted[p.Name] = !denied
+		if err == nil || denied {
+			access.Granted[p.Name] = !denied
+		}
 		switch {
 		case err == nil:
 		case denied && p.Required:
