@@ -430,3 +430,43 @@ func TestMicrosoft365Definition(t *testing.T) {
 		seen[d] = true
 	}
 }
+
+// A listing goes on behind a token that ends, and a limit, in the middle of it; where it can't, whose the addresses are
+// stays as it was.
+func TestMicrosoft365HalfWay(t *testing.T) {
+	c := newCloud(t, 1, tenant.Options{Users: 30})
+	c.Set(func(s *tenant.Switches) { s.PageSize = 5 })
+	m := c.open(t, sharePoint, c.siteKeys("news"))
+	whole, err := told(t.Context(), &platform{collector: m}, "accounts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := maps.Clone(m.ids)
+	for _, test := range []struct {
+		name    string
+		trouble func()
+		want    cause.Cause
+	}{
+		{"the token ends", func() { c.Advance(oldToken); c.ExpireTokens() }, ""},
+		{"a limit", func() { c.Throttle("users", 30*time.Second) }, ""},
+		{"a limit for long", func() { c.Throttle("users", 10*time.Minute) }, cause.RateLimited},
+	} {
+		pages := 0
+		c.front.inject(fault{http: func(w http.ResponseWriter, r *http.Request, platform http.Handler) bool {
+			if strings.HasSuffix(r.URL.Path, "/users") {
+				if pages++; pages == 3 {
+					test.trouble()
+				}
+			}
+			platform.ServeHTTP(w, r)
+			return true
+		}}, 1, forever)
+		got, err := told(t.Context(), &platform{collector: m}, "accounts")
+		if cause.Of(err) != test.want || err == nil && !slices.EqualFunc(got.Accounts, whole.Accounts, func(a, b Account) bool { return a.ID == b.ID }) {
+			t.Errorf("%s: %d accounts, %v", test.name, len(got.Accounts), err)
+		}
+		if !maps.Equal(m.ids, known) {
+			t.Errorf("%s: other addresses are known", test.name)
+		}
+	}
+}
