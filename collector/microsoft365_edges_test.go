@@ -470,3 +470,37 @@ func TestMicrosoft365HalfWay(t *testing.T) {
 		}
 	}
 }
+
+// A token that can't be used is none, and shows nowhere.
+func TestMicrosoft365NoToken(t *testing.T) {
+	for _, body := range []string{
+		`{"access_token":"","token_type":"Bearer","expires_in":3599}`,
+		`{"access_token":"hunter2","token_type":"pop","expires_in":3599}`,
+		`{"access_token":"hunter2","expires_in":3599}`,
+		`{"access_token":"hunter2","token_type":"Bearer"}`,
+		`{"access_token":"hunter2","token_type":"Bearer","expires_in":-1}`,
+		`{"access_token":"hunter2","token_type":"Bearer","expires_in":9223372036854775807}`,
+	} {
+		c := newCloud(t, 1, tenant.Options{Users: 10})
+		m := c.open(t, entra, "accounts: count")
+		c.answer("/token", body)
+		_, err := m.Probe(t.Context())
+		c.says(t, err, "the answer has no token that can be used", cause.BadResponse, "prove User.Read.All: sign in: ")
+	}
+}
+
+// That nothing has changed is believed only where that was the question.
+func TestMicrosoft365UnaskedFor(t *testing.T) {
+	for _, code := range []int{http.StatusNotModified, http.StatusFound, http.StatusOK} {
+		c := newCloud(t, 1, tenant.Options{Users: 10})
+		m := c.open(t, vivaEngage, "accounts: report")
+		if _, err := m.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c.front.inject(status(code, ""), 1, forever)
+		err := m.Readings(t.Context(), false, func(Reading) { t.Error("a number was told") })
+		if err == nil || strings.Count(err.Error(), "answered no address of a download") != 4 {
+			t.Errorf("%d: %v", code, err)
+		}
+	}
+}
