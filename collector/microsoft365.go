@@ -55,8 +55,8 @@ type microsoft365Probe struct {
 type microsoft365Number struct {
 	sources []ReadingSource
 	full    bool // it is counted for us, and read as often as accounts are listed
-	// read returns errUnchanged where what was told last still holds, which it can find out by what it kept then,
-	// unless it is asked for all.
+	// read returns errUnchanged where what was told last still holds, which it can find out by what it kept then. Asked
+	// for all, it has everything sent anew.
 	read  func(ctx context.Context, all bool) ([]Reading, error)
 	needs string // a permission that may be missing: then it tells nothing
 

@@ -504,3 +504,22 @@ func TestMicrosoft365UnaskedFor(t *testing.T) {
 		}
 	}
 }
+
+// A server that lags behind may answer with the report of a day before: what was told last holds.
+func TestMicrosoft365OlderReport(t *testing.T) {
+	c := newCloud(t, 1, tenant.Options{Users: 30})
+	m := c.open(t, vivaEngage, "accounts: report")
+	first := readings(t, m, true)
+	c.Set(func(s *tenant.Switches) {
+		for name := range s.Lag {
+			s.Lag[name]++
+		}
+	})
+	for _, full := range []bool{false, true} {
+		c.Advance(freshFor)
+		got := readings(t, m, full)
+		delete(first, "custom.usage_names_concealed") // of its own time
+		delete(got, "custom.usage_names_concealed")
+		equal(t, first, got)
+	}
+}

@@ -104,7 +104,7 @@ func (r *microsoft365Reports) users(product, period string, accounts bool) *micr
 
 // number returns the number that take finds in a report.
 func (r *microsoft365Reports) number(name, period string, refs []measure.Ref, take func(*microsoft365Report) ([]Reading, error)) *microsoft365Number {
-	last := "" // the tag of the report that was told last
+	last, refresh := "", time.Time{} // the tag of the report that was told last, and its last day
 	read := func(ctx context.Context, all bool) ([]Reading, error) {
 		if all {
 			last = ""
@@ -113,11 +113,14 @@ func (r *microsoft365Reports) number(name, period string, refs []measure.Ref, ta
 		if err != nil {
 			return nil, err
 		}
+		if len(report.rows) > 0 && report.refresh.Before(refresh) { // from a server that lags behind
+			return nil, errUnchanged
+		}
 		told, err := take(report)
 		if err != nil {
 			return nil, err
 		}
-		last = tag
+		last, refresh = tag, report.refresh
 		return told, nil
 	}
 	return &microsoft365Number{sources: microsoft365Sources(name, refs...), read: read}
