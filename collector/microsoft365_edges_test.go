@@ -523,3 +523,31 @@ func TestMicrosoft365OlderReport(t *testing.T) {
 		equal(t, first, got)
 	}
 }
+
+// Numbers have bounds too: a report of more rows than one, or with more than can be counted, is none, and half of a sum is no sum.
+func TestMicrosoft365Users(t *testing.T) {
+	for _, test := range []struct {
+		rows  string
+		told  int
+		wrong string
+	}{
+		{"2026-11-20,3,4,7\r\n", 2, ""},
+		{"2026-11-20,3,,7\r\n", 0, ""},
+		{"2026-11-20,,4,7\r\n", 0, ""},
+		{"", 0, ""},
+		{"2026-11-20,3,4,7\r\n2026-11-20,3,4,7\r\n", 0, "the report has more than one row"},
+		{"2026-11-20,9007199254740993,4,7\r\n", 0, `the report has no whole number under "Yammer Active"`},
+	} {
+		c := newCloud(t, 1, tenant.Options{Users: 10})
+		m := c.open(t, vivaEngage, "accounts: report")
+		if _, err := m.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c.answer("/download", "\ufeffReport Refresh Date,Yammer Active,Yammer Inactive,Report Period\r\n"+test.rows)
+		i := slices.IndexFunc(m.numbers, func(n *microsoft365Number) bool { return len(n.sources) == 2 })
+		told, err := m.numbers[i].read(t.Context(), true)
+		if len(told) != test.told || test.wrong == "" && err != nil || test.wrong != "" && (err == nil || err.Error() != test.wrong) {
+			t.Errorf("%q: %v, %v", test.rows, told, err)
+		}
+	}
+}
