@@ -247,6 +247,11 @@ func TestMicrosoft365Blank(t *testing.T) {
 	if len(m.ids) != 0 {
 		t.Error("addresses are kept where no page tells any")
 	}
+	for _, nobody := range []string{`"id":"1"`, `"userPrincipalName":"a"`} {
+		c.answer("/users", `{"value":[{`+nobody+`,"accountEnabled":true}]}`)
+		_, err := told(t.Context(), &platform{collector: m}, "accounts")
+		c.says(t, err, "GET GRAPH/v1.0/users: listed an account without id or userPrincipalName", cause.BadResponse, "list accounts: ")
+	}
 }
 
 // What Microsoft Entra says of itself passes, what it says of us does not.
