@@ -16,6 +16,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
+	"github.com/intranet-exporter/intranet_exporter/internal/measure"
 	"github.com/intranet-exporter/intranet_exporter/internal/tenant"
 )
 
@@ -553,6 +554,41 @@ func TestMicrosoft365Users(t *testing.T) {
 		told, err := m.numbers[i].read(t.Context(), true)
 		if len(told) != test.told || test.wrong == "" && err != nil || test.wrong != "" && (err == nil || err.Error() != test.wrong) {
 			t.Errorf("%q: %v, %v", test.rows, told, err)
+		}
+	}
+}
+
+// What was done at the beginning of a span is in it, what was done at its end is in the next.
+func TestMicrosoft365PageSpan(t *testing.T) {
+	c := newCloud(t, 1, tenant.Options{Users: 10})
+	created := c.now().Add(-2 * oneDay).Truncate(time.Second)
+	changed := created.Add(oneDay)
+	for _, test := range []struct {
+		level, version string
+		changed        time.Time
+		want           []Event
+	}{
+		{"published", "2.0", changed, []Event{{measure.PageCreated, created, "id-1"}, {measure.PageEdit, changed, "b@example.org"}}},
+		{"checkout", "1.1", changed, []Event{{measure.PageCreated, created, "id-1"}, {measure.PageEdit, changed, "b@example.org"}}},
+		{"published", "1.0", changed, []Event{{measure.PageCreated, created, "id-1"}}},
+		{"published", "", created, []Event{{measure.PageCreated, created, "id-1"}}},
+		{"checkout", "0.2", changed, nil},
+	} {
+		m := c.open(t, sharePoint, "accounts: report\n"+c.siteKeys("news"))
+		c.answer("/pages/", fmt.Sprintf(`{"value":[{"id":"p","createdDateTime":%q,"lastModifiedDateTime":%q,"createdBy":{"user":{"id":"ID-1","email":"a@example.org"}},`+
+			`"lastModifiedBy":{"user":{"email":"B@example.org"}},"publishingState":{"level":%q,"versionId":%q}}]}`,
+			created.Format(time.RFC3339), test.changed.Format(time.RFC3339), test.level, test.version))
+		var got []Event
+		for _, span := range [][2]time.Time{{created.Add(-oneDay), created}, {created, changed}, {changed, changed.Add(1)}} {
+			for _, e := range events(t, m, span[0], span[1]) {
+				if e.At.Before(span[0]) || !e.At.Before(span[1]) {
+					t.Errorf("%v is not in %v", e, span)
+				}
+				got = append(got, e)
+			}
+		}
+		if diff := gocmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s %s: (-want +got)\n%s", test.level, test.version, diff)
 		}
 	}
 }
