@@ -259,7 +259,7 @@ func TestMicrosoft365Address(t *testing.T) {
 		if err := m.Accounts(t.Context(), func(Account) {}); err != nil {
 			t.Fatal(err)
 		}
-		if got := m.actor(owner.Name); got != owner.ID {
+		if got := m.actor(strings.ToUpper(owner.Name)); got != owner.ID {
 			t.Errorf("%s is taken for %s", owner.ID, got)
 		}
 	}
