@@ -55,8 +55,8 @@ const oneDay = 24 * time.Hour
 const (
 	stalled   = 8 * 24 // reports come no more
 	resumed   = 11 * 24
-	broken    = 13 * 24 // one report is out of order
-	mended    = 14 * 24
+	broken    = 11*24 + 4 // one report is out of order
+	mended    = 12*24 + 4
 	down      = 15 * 24 // Graph answers 503
 	up        = 18 * 24
 	revoked   = 18*24 + 14 // consent is taken away
