@@ -194,6 +194,9 @@ func (c Console) platforms(cfg *config.Config) {
 	}
 	c.print("\n")
 	c.table(rows...)
+	if _, none := cfg.People.Description.Undelivered["people_active"]; none {
+		return
+	}
 	for _, p := range cfg.Platforms {
 		note := ""
 		switch part := p.Part; {

@@ -858,6 +858,9 @@ func TestMicrosoft365People(t *testing.T) {
 			t.Errorf("it does not say %q:\n%s", want, out.String())
 		}
 	}
+	if strings.Contains(out.String(), "people_active") {
+		t.Errorf("it speaks of what there is not:\n%s", out.String())
+	}
 	if n := strings.Count(out.String(), "warning: "); n != 1 {
 		t.Errorf("%d warnings:\n%s", n, out.String())
 	}
