@@ -248,7 +248,7 @@ func (m *microsoft365) addSites(cfg microsoft365Config, connect microsoft365Conn
 	d := &m.description
 	d.Events = []EventSource{{Kind: measure.PageCreated, Source: "sitePage"}, {Kind: measure.PageEdit, Source: "sitePage"}}
 	// Only the last change of a page is told. All that windows hold is read in each poll, at the price of one list, so
-	// that it makes no difference to a number how often that was.
+	// that it makes no difference to what is counted how often that was; nor to people once they are read anew.
 	d.Settle, d.Overlap, d.Reread = siteSettle, measure.Longest, true
 	m.require(false, sitesRead, "pages, and what is done with them, on the sites that are named", s.probe, "sitePage", "analytics/lastSevenDays")
 	return nil
