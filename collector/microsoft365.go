@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -332,19 +333,22 @@ func (m *microsoft365) Events(ctx context.Context, from, to time.Time, emit func
 	return nil
 }
 
-// actor returns the account with an address, and an id as it is, like the address of one that is not listed.
-func (m *microsoft365) actor(who string) string {
-	if id, ok := m.ids[m.hash(who)]; ok {
-		return id
+// actor returns the account of somebody: the id, the one that is listed with their address, or else the address. Where
+// nobody is listed the address is taken before the id, which is not told with every page.
+func (m *microsoft365) actor(who microsoft365Identity) string {
+	mail := strings.ToLower(who.User.Mail)
+	if m.users == nil {
+		return cmp.Or(mail, who.User.ID)
 	}
-	return strings.ToLower(who)
+	return cmp.Or(who.User.ID, m.ids[m.hash(mail)], mail)
 }
 
 // Readings tells all numbers, each with its own time.
 func (m *microsoft365) Readings(ctx context.Context, full bool, emit func(Reading)) error {
 	var failed []error
 	for _, n := range m.numbers {
-		if n.full && !full || n.needs != "" && !m.access.Granted[n.needs] {
+		granted, known := m.access.Granted[n.needs]
+		if n.full && !full || known && !granted {
 			continue
 		}
 		err := n.tell(ctx, m.now(), full, emit)

@@ -568,10 +568,10 @@ func TestMicrosoft365PageSpan(t *testing.T) {
 		changed        time.Time
 		want           []Event
 	}{
-		{"published", "2.0", changed, []Event{{measure.PageCreated, created, "id-1"}, {measure.PageEdit, changed, "b@example.org"}}},
-		{"checkout", "1.1", changed, []Event{{measure.PageCreated, created, "id-1"}, {measure.PageEdit, changed, "b@example.org"}}},
-		{"published", "1.0", changed, []Event{{measure.PageCreated, created, "id-1"}}},
-		{"published", "", created, []Event{{measure.PageCreated, created, "id-1"}}},
+		{"published", "2.0", changed, []Event{{measure.PageCreated, created, "a@example.org"}, {measure.PageEdit, changed, "b@example.org"}}},
+		{"checkout", "1.1", changed, []Event{{measure.PageCreated, created, "a@example.org"}, {measure.PageEdit, changed, "b@example.org"}}},
+		{"published", "1.0", changed, []Event{{measure.PageCreated, created, "a@example.org"}}},
+		{"published", "", created, []Event{{measure.PageCreated, created, "a@example.org"}}},
 		{"checkout", "0.2", changed, nil},
 	} {
 		m := c.open(t, sharePoint, "accounts: report\n"+c.siteKeys("news"))

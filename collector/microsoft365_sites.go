@@ -1,7 +1,6 @@
 package collector
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net/url"
@@ -45,8 +44,8 @@ func (s *microsoft365Site) request(what string) fetch.Request {
 // A microsoft365Page is a page that is published, or was and is being edited.
 type microsoft365Page struct {
 	created, changed time.Time
-	creator, editor  string // ids or addresses, "" = not known
-	edited           bool   // after it was published first
+	creator, editor  microsoft365Identity
+	edited           bool // after it was published first
 }
 
 // microsoft365SitePath returns how Graph addresses the site at an address that a browser shows.
@@ -80,16 +79,13 @@ func (s *microsoft365Sites) probe(ctx context.Context) error {
 	return nil
 }
 
-// A microsoft365Identity is who did something. Most often there is an address only.
+// A microsoft365Identity is who did something. Most often there is an address only, and of an application neither.
 type microsoft365Identity struct {
 	User struct {
 		ID   string `json:"id"`
 		Mail string `json:"email"`
 	} `json:"user"`
 }
-
-// who is the id of an account where that is told, else an address, "" for an application.
-func (i microsoft365Identity) who() string { return cmp.Or(i.User.ID, i.User.Mail) }
 
 // list lists the pages of all sites, unless that was done since a time, and a moment ago.
 // https://learn.microsoft.com/graph/api/sitepage-list
@@ -138,7 +134,7 @@ func (s *microsoft365Sites) list(ctx context.Context, since time.Time) error {
 				return nil
 			}
 			pages = append(pages, microsoft365Page{
-				created: row.Created, changed: row.Changed, creator: row.Creator.who(), editor: row.Editor.who(),
+				created: row.Created, changed: row.Changed, creator: row.Creator, editor: row.Editor,
 				edited: row.State.Version != "1.0" && row.Changed.After(row.Created),
 			})
 			return nil
@@ -153,7 +149,7 @@ func (s *microsoft365Sites) list(ctx context.Context, since time.Time) error {
 
 // events tells what was done in [from, to): pages that are there now were created once, and were changed at least once
 // where their last change is another one than publishing. actor finds the account.
-func (s *microsoft365Sites) events(ctx context.Context, from, to time.Time, actor func(who string) string, emit func(Event)) error {
+func (s *microsoft365Sites) events(ctx context.Context, from, to time.Time, actor func(microsoft365Identity) string, emit func(Event)) error {
 	if err := s.list(ctx, to); err != nil {
 		return err
 	}

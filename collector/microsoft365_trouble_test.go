@@ -259,13 +259,28 @@ func TestMicrosoft365Address(t *testing.T) {
 		if err := m.Accounts(t.Context(), func(Account) {}); err != nil {
 			t.Fatal(err)
 		}
-		if got := m.actor(strings.ToUpper(owner.Name)); got != owner.ID {
+		if got := m.actor(somebody("", strings.ToUpper(owner.Name))); got != owner.ID {
 			t.Errorf("%s is taken for %s", owner.ID, got)
 		}
 	}
-	if m.actor("Nobody@Example.org") != m.actor("nobody@example.org") || m.actor("") != "" {
-		t.Error("the case of an address makes another of who is not listed")
+	listed := accounts.Accounts[0]
+	if m.actor(somebody(listed.ID, "")) != listed.ID || m.actor(somebody("another", listed.Name)) != "another" {
+		t.Error("an id is another account")
 	}
+	if got := m.actor(somebody("", "Nobody@Example.org")); got != "nobody@example.org" || m.actor(somebody("", "")) != "" {
+		t.Errorf("who is not listed is %q", got)
+	}
+	// Some pages tell an id and an address, and others of the same person an address only.
+	m = c.open(t, sharePoint, "accounts: report\n"+c.siteKeys("news"))
+	if m.actor(somebody("7", "Ann@Example.org")) != m.actor(somebody("", "ann@example.org")) || m.actor(somebody("7", "")) != "7" {
+		t.Error("one author is two where nobody is listed")
+	}
+}
+
+// somebody is who a page tells of.
+func somebody(id, mail string) (who microsoft365Identity) {
+	who.User.ID, who.User.Mail = id, mail
+	return who
 }
 
 // A report is asked for again after half an hour at the earliest, and fetched again only when it has changed.
