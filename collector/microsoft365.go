@@ -176,6 +176,9 @@ func (m *microsoft365) addUsers(cfg microsoft365Config, profile []string, connec
 		profile = microsoft365Profile
 	}
 	u := &microsoft365Users{graph: graph, fields: profile, licensed: cfg.Licensed, now: m.now}
+	for _, f := range profile {
+		u.columns = append(u.columns, microsoft365Fields[f])
+	}
 	source, lost := "users", "accounts and profiles"
 	if cfg.Accounts == accountsListed {
 		if len(cfg.Sites) > 0 {

@@ -36,6 +36,9 @@ func newPace(apart time.Duration, wait func(context.Context, time.Duration) erro
 
 // ask sends one request, and a second one with a new token where the first is refused with an old one.
 func (g *microsoft365Graph) ask(ctx context.Context, r fetch.Request, read func(*fetch.Answer) error) error {
+	if r.Header = r.Header.Clone(); r.Header == nil {
+		r.Header = http.Header{}
+	}
 	for {
 		if g.pace != nil {
 			if err := g.pace(ctx); err != nil {
@@ -46,14 +49,8 @@ func (g *microsoft365Graph) ask(ctx context.Context, r fetch.Request, read func(
 		if err != nil {
 			return err
 		}
-		header := r.Header.Clone()
-		if header == nil {
-			header = http.Header{}
-		}
-		header.Set("Authorization", "Bearer "+token)
-		again := r
-		again.Header = header
-		err = g.client.Do(ctx, again, read)
+		r.Header.Set("Authorization", "Bearer "+token)
+		err = g.client.Do(ctx, r, read)
 		status := fetch.Refused(err)
 		if status != http.StatusUnauthorized && status != http.StatusForbidden || !g.signIn.drop() {
 			return err

@@ -5,6 +5,8 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -323,7 +325,6 @@ func (r *microsoft365Report) daily(column string, now time.Time) (series, error)
 		seen  = map[string]bool{}
 	)
 	_, kinds := r.columns["Site Type"]
-	unknown := map[time.Time]bool{}
 	for _, row := range r.rows {
 		day, err := r.day(row, "Report Date", now)
 		if err != nil {
@@ -350,20 +351,11 @@ func (r *microsoft365Report) daily(column string, now time.Time) (series, error)
 		case known:
 			days[day] += n
 		default:
-			unknown[day] = true
+			days[day] = math.NaN() // which no sum with others makes known
 		}
 	}
-	for day := range unknown {
-		delete(days, day)
-	}
-	for day, n := range whole {
-		days[day] = n
-	}
-	for day := range days {
-		if day.After(r.refresh) {
-			delete(days, day)
-		}
-	}
+	maps.Copy(days, whole)
+	maps.DeleteFunc(days, func(day time.Time, n float64) bool { return math.IsNaN(n) || day.After(r.refresh) })
 	return days, nil
 }
 

@@ -36,11 +36,6 @@ type microsoft365Site struct {
 	id   string // "" = not known yet
 }
 
-// request asks for something of a site. Its address may name somebody.
-func (s *microsoft365Site) request(what string) fetch.Request {
-	return fetch.Request{Path: "sites/" + s.id + "/" + what, Shown: "sites/" + s.name + "/" + what}
-}
-
 // A microsoft365Page is a page that is published, or was and is being edited.
 type microsoft365Page struct {
 	created, changed time.Time
@@ -79,6 +74,16 @@ func (s *microsoft365Sites) probe(ctx context.Context) error {
 	return nil
 }
 
+// request asks for something of a site. Its address may name somebody.
+func (s *microsoft365Sites) request(ctx context.Context, site *microsoft365Site, what string) (fetch.Request, error) {
+	if site.id == "" {
+		if err := s.probe(ctx); err != nil {
+			return fetch.Request{}, err
+		}
+	}
+	return fetch.Request{Path: "sites/" + site.id + "/" + what, Shown: "sites/" + site.name + "/" + what}, nil
+}
+
 // A microsoft365Identity is who did something. Most often there is an address only, and of an application neither.
 type microsoft365Identity struct {
 	User struct {
@@ -96,15 +101,13 @@ func (s *microsoft365Sites) list(ctx context.Context, since time.Time) error {
 	}
 	var pages []microsoft365Page
 	for _, site := range s.sites {
-		if site.id == "" {
-			if err := s.probe(ctx); err != nil {
-				return err
-			}
+		r, err := s.request(ctx, site, "pages/microsoft.graph.sitePage")
+		if err != nil {
+			return err
 		}
-		seen := newHashed()
-		r := site.request("pages/microsoft.graph.sitePage")
 		r.Query = url.Values{"$select": {"id,createdDateTime,lastModifiedDateTime,createdBy,lastModifiedBy,publishingState"}}
-		err := s.graph.list(ctx, r, func(dec *jsontext.Decoder) error {
+		seen := newHashed()
+		err = s.graph.list(ctx, r, func(dec *jsontext.Decoder) error {
 			var row struct {
 				ID      string               `json:"id"`
 				Created time.Time            `json:"createdDateTime"`
@@ -198,17 +201,16 @@ type microsoft365Stat struct {
 // views tells how often a site was viewed in seven days, and by how many people. What the platform knows in part
 // only is not told. https://learn.microsoft.com/graph/api/itemanalytics-get
 func (s *microsoft365Sites) views(ctx context.Context, site *microsoft365Site) ([]Reading, error) {
-	if site.id == "" {
-		if err := s.probe(ctx); err != nil {
-			return nil, err
-		}
+	r, err := s.request(ctx, site, "analytics/lastSevenDays")
+	if err != nil {
+		return nil, err
 	}
 	var answer struct { // the numbers themselves, or what holds them, both are documented
 		microsoft365Stat
 		Inner   *microsoft365Stat `json:"lastSevenDays"`
 		Context string            `json:"@odata.context"`
 	}
-	if err := s.graph.get(ctx, site.request("analytics/lastSevenDays"), &answer); err != nil {
+	if err := s.graph.get(ctx, r, &answer); err != nil {
 		return nil, err
 	}
 	stat := answer.microsoft365Stat

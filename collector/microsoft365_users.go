@@ -44,7 +44,8 @@ var errBasic = cause.Errorf(cause.Permission, "told accounts without accountEnab
 // A microsoft365Users reads the directory, Microsoft Entra ID.
 type microsoft365Users struct {
 	graph    *microsoft365Graph
-	fields   []string // of a profile
+	fields   []string // of a profile, by their names in the config file
+	columns  []string // the same by Graph's names
 	licensed bool     // who has no licence is no person
 	now      func() time.Time
 }
@@ -78,15 +79,14 @@ func (u *microsoft365Users) row(dec *jsontext.Decoder) (row microsoft365User, er
 				return dec.SkipValue()
 			})
 		}
-		for i, f := range u.fields {
-			if name == microsoft365Fields[f] {
-				text := ""
-				err := json.UnmarshalDecode(dec, &text)
-				row.filled[i] = strings.TrimSpace(text) != ""
-				return err
-			}
+		i := slices.Index(u.columns, name)
+		if i < 0 {
+			return dec.SkipValue()
 		}
-		return dec.SkipValue()
+		text := ""
+		err := json.UnmarshalDecode(dec, &text)
+		row.filled[i] = strings.TrimSpace(text) != ""
+		return err
 	})
 	return row, err
 }
@@ -114,10 +114,7 @@ func (u *microsoft365Users) probe(ctx context.Context) error {
 // list tells each account of the directory.
 // https://learn.microsoft.com/graph/api/user-list
 func (u *microsoft365Users) list(ctx context.Context, tell func(Account)) error {
-	columns := []string{"id", "userPrincipalName", "mail", "userType", "accountEnabled", "assignedLicenses"}
-	for _, f := range u.fields {
-		columns = append(columns, microsoft365Fields[f])
-	}
+	columns := append([]string{"id", "userPrincipalName", "mail", "userType", "accountEnabled", "assignedLicenses"}, u.columns...)
 	seen := newHashed()
 	query := url.Values{"$select": {strings.Join(columns, ",")}, "$top": {"999"}}
 	return u.graph.list(ctx, fetch.Request{Path: "users", Query: query}, func(dec *jsontext.Decoder) error {
@@ -200,9 +197,9 @@ func (u *microsoft365Users) counted(ctx context.Context) ([]Reading, error) {
 	}
 	if all > 0 {
 		sum := 0.0
-		for _, f := range u.fields {
+		for i, f := range u.fields {
 			// Somebody may join or leave between two counts.
-			missing := min(all, count(append(of(enabled), microsoft365Fields[f]+" eq null")...))
+			missing := min(all, count(append(of(enabled), u.columns[i]+" eq null")...))
 			tell("profile_field_filled", f, 1-missing/all)
 			sum += 1 - missing/all
 		}
