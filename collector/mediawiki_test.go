@@ -31,6 +31,7 @@ import (
 
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 )
 
 const (
@@ -517,24 +518,7 @@ func TestMediawikiFacts(t *testing.T) {
 		for _, r := range f.Readings {
 			fmt.Fprintf(&b, "reading %s %v\n", r.Ref, r.Value)
 		}
-		golden(t, "testdata/mediawiki/facts.golden", b.Bytes())
-	}
-}
-
-// golden compares with a file that -update writes.
-func golden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if *update {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := gocmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
+		need.Golden(t, *update, "testdata/mediawiki/facts.golden", b.Bytes())
 	}
 }
 

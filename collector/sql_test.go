@@ -60,15 +60,7 @@ func goldenSQL(t *testing.T, name string, got any) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b = append(b, '\n')
-	if *update {
-		if err := os.WriteFile(filepath.Join("testdata", "sql", name), b, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if diff := cmp.Diff(readTestdata(t, name), string(b)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
+	need.Golden(t, *update, filepath.Join("testdata", "sql", name), append(b, '\n'))
 }
 
 func TestSQLKeys(t *testing.T) {

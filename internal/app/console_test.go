@@ -26,19 +26,7 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // golden compares what was written with testdata/name.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
-	file := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
+	need.Golden(t, *update, filepath.Join("testdata", name), []byte(got))
 }
 
 // A stand is a console whose output can be read.

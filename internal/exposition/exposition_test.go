@@ -27,6 +27,7 @@ import (
 	"github.com/intranet-exporter/intranet_exporter/internal/cause"
 	"github.com/intranet-exporter/intranet_exporter/internal/kpi"
 	"github.com/intranet-exporter/intranet_exporter/internal/measure"
+	"github.com/intranet-exporter/intranet_exporter/internal/need"
 	"github.com/intranet-exporter/intranet_exporter/internal/poll"
 	"github.com/intranet-exporter/intranet_exporter/internal/tally"
 )
@@ -303,20 +304,8 @@ var scenes = map[string]func() scene{"first_scrape": firstScrape, "full": full, 
 func TestGolden(t *testing.T) {
 	for name, scene := range scenes {
 		t.Run(name, func(t *testing.T) {
-			file := filepath.Join("testdata", name+".prom")
 			got := encode(t, expfmt.NewFormat(expfmt.TypeTextPlain), scene().build())
-			if *update {
-				if err := os.WriteFile(file, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(want), string(got)); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			need.Golden(t, *update, filepath.Join("testdata", name+".prom"), got)
 		})
 	}
 }
