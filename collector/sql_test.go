@@ -403,8 +403,11 @@ type fakePostgres struct {
 	startup map[string]string // parameters of the last connection
 	queries []string          // of the configuration, as they came
 	bounds  []time.Time       // of the last of them
-	cancels int               // how many were to be cancelled
+	cancels map[uint32]int    // how many were to be cancelled, by process
 }
+
+// process is the id of the server process behind a connection: who cancels a query of one means no other.
+func process(conn net.Conn) uint32 { return uint32(conn.RemoteAddr().(*net.TCPAddr).Port) }
 
 // set changes what the server does from now on.
 func (f *fakePostgres) set(change func()) {
@@ -415,7 +418,7 @@ func (f *fakePostgres) set(change func()) {
 
 func newFakePostgres(t *testing.T) *fakePostgres {
 	t.Helper()
-	f := &fakePostgres{front: &front{}}
+	f := &fakePostgres{front: &front{}, cancels: map[uint32]int{}}
 	f.dsn = fmt.Sprintf("postgres://jan.jansen:hunter2@%s/staff?sslmode=disable", need.Listen(t, f.serve))
 	return f
 }
@@ -429,7 +432,7 @@ func (f *fakePostgres) serve(conn net.Conn) {
 	var refuse *pgproto3.ErrorResponse
 	switch m := message.(type) {
 	case *pgproto3.CancelRequest:
-		f.set(func() { f.cancels++ })
+		f.set(func() { f.cancels[m.ProcessID]++ })
 		return
 	case *pgproto3.StartupMessage:
 		f.set(func() { f.startup, refuse = m.Parameters, f.refuse })
@@ -445,7 +448,7 @@ func (f *fakePostgres) serve(conn net.Conn) {
 	}
 	b.Send(&pgproto3.AuthenticationOk{})
 	b.Send(&pgproto3.ParameterStatus{Name: "client_encoding", Value: "UTF8"})
-	b.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte("1234")})
+	b.Send(&pgproto3.BackendKeyData{ProcessID: process(conn), SecretKey: []byte("1234")})
 	b.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	query, status := "", byte('I')
 	for b.Flush() == nil {
@@ -494,9 +497,9 @@ func (f *fakePostgres) meet(conn net.Conn, b *pgproto3.Backend, query string) (m
 		q.about = about(query)
 	}
 	before := 0
-	f.set(func() { q.bounds, before = f.bounds, f.cancels })
+	f.set(func() { q.bounds, before = f.bounds, f.cancels[process(conn)] })
 	q.cancelled = func() (yes bool) {
-		f.set(func() { yes = f.cancels > before })
+		f.set(func() { yes = f.cancels[process(conn)] > before })
 		return yes
 	}
 	f.front.note(1) // before the client can know
