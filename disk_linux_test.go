@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -202,7 +203,7 @@ func (e *exporter) has(t *testing.T, f failing, durable map[string]string) {
 	})
 }
 
-// files are those in the storage folder, by name.
+// files are those in the storage folder, by name. What the exporter removes in the meantime is not among them.
 func (e *exporter) files(f failing) (map[string]string, error) {
 	entries, err := os.ReadDir(f.folder(e))
 	files := map[string]string{}
@@ -211,6 +212,9 @@ func (e *exporter) files(f failing) (map[string]string, error) {
 			continue
 		}
 		content, failed := os.ReadFile(filepath.Join(f.folder(e), entry.Name()))
+		if errors.Is(failed, fs.ErrNotExist) {
+			continue
+		}
 		files[entry.Name()], err = string(content), errors.Join(err, failed)
 	}
 	return files, err
