@@ -59,25 +59,33 @@ func microsoft365SitePath(address string) (string, error) {
 // probe proves that each site may be read.
 func (s *microsoft365Sites) probe(ctx context.Context) error {
 	for _, site := range s.sites {
-		var answer struct {
-			ID string `json:"id"`
-		}
-		err := s.graph.get(ctx, fetch.Request{Path: site.path, Shown: "sites/" + site.name, Query: url.Values{"$select": {"id"}}}, &answer)
-		switch {
-		case err != nil:
+		if err := s.find(ctx, site); err != nil {
 			return err
-		case answer.ID == "":
-			return cause.Errorf(cause.BadResponse, "site %s: the answer has no id", site.name)
 		}
-		site.id = answer.ID
 	}
+	return nil
+}
+
+// find asks for the id of a site, which is another one once the site was deleted and made anew.
+func (s *microsoft365Sites) find(ctx context.Context, site *microsoft365Site) error {
+	var answer struct {
+		ID string `json:"id"`
+	}
+	err := s.graph.get(ctx, fetch.Request{Path: site.path, Shown: "sites/" + site.name, Query: url.Values{"$select": {"id"}}}, &answer)
+	switch {
+	case err != nil:
+		return err
+	case answer.ID == "":
+		return cause.Errorf(cause.BadResponse, "site %s: the answer has no id", site.name)
+	}
+	site.id = answer.ID
 	return nil
 }
 
 // request asks for something of a site. Its address may name somebody.
 func (s *microsoft365Sites) request(ctx context.Context, site *microsoft365Site, what string) (fetch.Request, error) {
 	if site.id == "" {
-		if err := s.probe(ctx); err != nil {
+		if err := s.find(ctx, site); err != nil {
 			return fetch.Request{}, err
 		}
 	}

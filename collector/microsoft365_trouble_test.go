@@ -218,6 +218,31 @@ func TestMicrosoft365SelectedSites(t *testing.T) {
 	c.says(t, err, "GET GRAPH/v1.0/sites/people: answered 403", cause.Permission, "list pages: ")
 }
 
+// A site that may not be read, or is gone, takes nothing from the numbers of the others, wherever it stands among them.
+func TestMicrosoft365OneSite(t *testing.T) {
+	for _, names := range [][]string{{"people", "news"}, {"news", "people"}} {
+		c := newCloud(t, 1, tenant.Options{Users: 30, Roles: []string{reportsRead, "Sites.Selected"}})
+		c.GrantSite("news")
+		m := c.open(t, sharePoint, "accounts: report\n"+c.siteKeys(names...))
+		if _, err := m.Probe(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]Reading{}
+		err := m.Readings(t.Context(), true, func(r Reading) { got[r.String()] = r })
+		for _, name := range []string{"site_page_views", "site_visitors"} {
+			if _, ok := got[name+".news over 7d"]; !ok {
+				t.Errorf("%v: there is no %s of the site that may be read", names, name)
+			}
+			if _, ok := got[name+".people over 7d"]; ok {
+				t.Errorf("%v: there is %s of the site that may not be read", names, name)
+			}
+		}
+		if _, ok := got["pages"]; ok || err == nil {
+			t.Error("pages are counted without those of a site:", err)
+		}
+	}
+}
+
 // What is in trouble stops nothing that needs another permission, and fails when it is read.
 func TestMicrosoft365Apart(t *testing.T) {
 	c := newCloud(t, 1, tenant.Options{Users: 30})
