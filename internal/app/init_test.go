@@ -35,12 +35,12 @@ func TestWhatInitWritesLoads(t *testing.T) {
 		{"sql", `signed_in=logged_in_users activated=activated_accounts active=active_users taking_part=contributors authors=authors
 			pages_created=pages_created searches_without_result=searches_without_result profiles_complete=profiles_complete
 			profile_fields=profile_completion pages_stale=pages_stale`},
-		{"microsoft365", `active=active_users taking_part=contributors authors=authors pages_created=pages_created
+		{"microsoft365", `active=active_users authors=authors pages_created=pages_created
 			profiles_complete=profiles_complete profile_fields=profile_completion pages_stale=pages_stale`},
 		{"mediawiki sql", `signed_in=people_logged_in activated=activated_accounts active=people_active taking_part=contributors authors=authors
 			pages_created=pages_created searches_without_result=searches_without_result profiles_complete=profiles_complete
 			profile_fields=profile_completion pages_stale=pages_stale`},
-		{"mediawiki microsoft365", `active=active_users taking_part=contributors authors=authors pages_created=pages_created
+		{"mediawiki microsoft365", `active=active_users authors=authors pages_created=pages_created
 			profiles_complete=profiles_complete profile_fields=profile_completion pages_stale=pages_stale`},
 		{"microsoft365 sql", `signed_in=people_logged_in activated=activated_accounts active=people_active taking_part=contributors authors=authors
 			pages_created=pages_created searches_without_result=searches_without_result profiles_complete=profiles_complete

@@ -77,7 +77,7 @@ func (k *suggestion) place(cfg *config.Config) bool {
 	for i, window := range k.windows(cfg.Platforms) {
 		var names []string
 		for _, p := range cfg.Platforms {
-			if len(k.lacks(p, window)) == 0 {
+			if len(k.lacks(p, window)) == 0 && k.alike(p, window) {
 				names = append(names, p.Name)
 			}
 		}
@@ -126,16 +126,41 @@ func (k *suggestion) lacks(p *config.Platform, window measure.Window) []string {
 	return slices.DeleteFunc([]string{k.Measure, k.Per}, func(name string) bool { return name == "" || delivers(p, name, window) })
 }
 
+// alike tells whether a share of people in a window is of those whom the platform tells, or counts here, too. A platform
+// may tell of all of it who was active, and the exporter see who wrote in the parts that are named.
+func (k *suggestion) alike(p *config.Platform, window measure.Window) bool {
+	if m, _ := measure.Lookup(k.Per); !m.Windowed {
+		return true
+	}
+	part, _ := delivery(p, k.Measure, window)
+	whole, _ := delivery(p, k.Per, window)
+	return (part.Basis == measure.Reported) == (whole.Basis == measure.Reported)
+}
+
 // delivers tells whether a platform delivers a measure, over a window where it has any.
 func delivers(p *config.Platform, name string, window measure.Window) bool {
+	_, ok := delivery(p, name, window)
+	return ok
+}
+
+// delivery returns how a platform delivers a measure, over a window where it has any.
+func delivery(p *config.Platform, name string, window measure.Window) (collector.Delivered, bool) {
 	m, _ := measure.Lookup(name)
-	return slices.ContainsFunc(p.Description.Measures(), func(d collector.Delivered) bool {
-		return d.Measure == name && (!m.Windowed || d.Window == window)
-	})
+	for _, d := range p.Description.Measures() {
+		if d.Measure == name && (!m.Windowed || d.Window == window) {
+			return d, true
+		}
+	}
+	return collector.Delivered{}, false
 }
 
 // why says why a platform does not deliver a KPI.
 func (k *suggestion) why(p *config.Platform) string {
+	for _, window := range k.windows([]*config.Platform{p}) {
+		if len(k.lacks(p, window)) == 0 {
+			return "The platform tells one of the two numbers, and the other is counted here: they may not be about the same people."
+		}
+	}
 	for _, name := range k.lacks(p, k.window()) {
 		if why := p.Description.Undelivered[name]; why != "" {
 			return why

@@ -92,6 +92,19 @@ func TestTheStarterSetMeasuresFourWeeks(t *testing.T) {
 
 func TestWhyAKPIIsLeftOut(t *testing.T) {
 	k := &suggestion{Measure: "contributors", Per: "active_users", Window: "28d"}
+	writing := reporting("a", "active_users 7d")
+	writing.Description.Events = []collector.EventSource{{Kind: measure.PageEdit}}
+	if k.place(&config.Config{Platforms: []*config.Platform{writing}}) {
+		t.Error("a share is of numbers that are told and counted")
+	}
+	if got := k.why(writing); got != "The platform tells one of the two numbers, and the other is counted here: they may not be about the same people." {
+		t.Error(got)
+	}
+	writing.Description.Events = append(writing.Description.Events, collector.EventSource{Kind: measure.PageView})
+	if !k.place(&config.Config{Platforms: []*config.Platform{writing}}) {
+		t.Error("a share is not of numbers that are both counted")
+	}
+	k = &suggestion{Measure: "contributors", Per: "active_users", Window: "28d"}
 	p := reporting("a", "contributors 30d")
 	p.Description.Undelivered = map[string]string{"active_users": "Nobody sees who reads."}
 	if got := k.why(p); got != "Nobody sees who reads." {
