@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -258,6 +259,9 @@ func (d Description) counted(m measure.Measure) (measure.Basis, string) {
 	}
 	return "", ""
 }
+
+// readingName is how the config file names a number of which a platform has several: a KPI writes it behind the measure.
+var readingName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
 // listed writes names for a message.
 func listed[S ~string](names []S) string {

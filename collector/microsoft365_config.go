@@ -170,7 +170,7 @@ func (cfg *microsoft365Config) checkParts(profile []string) error {
 	names, paths := map[string]bool{}, map[string]bool{}
 	for i, site := range cfg.Sites {
 		key := fmt.Sprintf("sites[%d]", i)
-		if !sqlName.MatchString(site.Name) || len(site.Name) > 60 {
+		if !readingName.MatchString(site.Name) || len(site.Name) > 60 {
 			wrong(key+".name", "must be small letters, digits and _, such as news")
 		} else if names[site.Name] {
 			wrong(key+".name", "is there twice")

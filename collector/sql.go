@@ -262,10 +262,7 @@ func (c *sqlCollector) addReadings(cfg sqlConfig) error {
 	return errors.Join(problems...)
 }
 
-var (
-	sqlName       = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	sqlColumnName = regexp.MustCompile(`^[\pL_][\pL\pN_.]*$`)
-)
+var sqlColumnName = regexp.MustCompile(`^[\pL_][\pL\pN_.]*$`)
 
 // measure says which number the reading is.
 func (r sqlReadingConfig) measure(key string) (ref measure.Ref, unit measure.Unit, err error) {
@@ -278,7 +275,7 @@ func (r sqlReadingConfig) measure(key string) (ref measure.Ref, unit measure.Uni
 		return ref, "", keyErrorf(key+".measure", "%s is counted over all platforms together, by the exporter", m.Name)
 	case m.Label != "" && !named:
 		return ref, "", keyErrorf(key+".measure", "%s has one number per %s, and a reading is one number", m.Name, m.Label)
-	case named && !sqlName.MatchString(r.Name):
+	case named && !readingName.MatchString(r.Name):
 		return ref, "", keyErrorf(key+".name", "%s needs a name of small letters, digits and _, with which a KPI writes %s", m.Name, m.Written())
 	case custom && (r.Title == "" || r.Unit == ""):
 		return ref, "", keyErrorf(key, "a custom measure needs a title and a unit")
