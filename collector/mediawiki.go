@@ -240,7 +240,7 @@ func (m *mediawiki) Accounts(ctx context.Context, emit func(Account)) error {
 	seen := idSet{}
 	var users []mediawikiUser // of one answer
 	params := url.Values{"list": {"allusers"}, "auprop": {"groups|blockinfo"}, "aulimit": {"max"}}
-	err = m.walk(ctx, params, "allusers", func(dec *jsontext.Decoder) error {
+	return m.walk(ctx, params, "allusers", func(dec *jsontext.Decoder) error {
 		var u mediawikiUser
 		if err := json.UnmarshalDecode(dec, &u); err != nil {
 			return err
@@ -284,10 +284,6 @@ func (m *mediawiki) Accounts(ctx context.Context, emit func(Account)) error {
 		users = users[:0]
 		return nil
 	})
-	if err != nil {
-		return fmt.Errorf("list accounts: %w", err)
-	}
-	return nil
 }
 
 // reserved returns the names of accounts by which MediaWiki itself edits.

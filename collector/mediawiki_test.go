@@ -759,13 +759,13 @@ func TestMediawikiFaults(t *testing.T) {
 		{"same account twice", "accounts", func(w *wiki, _ http.ResponseWriter, _ *http.Request, _ url.Values) bool {
 			w.set(func() { w.users[20].id = 20 })
 			return false
-		}, cause.BadResponse, "list accounts: GET WIKI: listed an account twice"},
+		}, cause.BadResponse, "GET WIKI: listed an account twice"},
 		{"other profiles", "accounts", func(_ *wiki, rw http.ResponseWriter, _ *http.Request, params url.Values) bool {
 			if params.Get("list") == "users" {
 				reply(rw, object{"batchcomplete": true, "query": object{"users": []object{}}})
 			}
 			return params.Get("list") == "users"
-		}, cause.BadResponse, "list accounts: told the profiles of other accounts than asked for"},
+		}, cause.BadResponse, "told the profiles of other accounts than asked for"},
 		{"too slow", "probe", func(_ *wiki, _ http.ResponseWriter, r *http.Request, _ url.Values) bool {
 			<-r.Context().Done()
 			return true
