@@ -98,7 +98,7 @@ func (e *exporter) write(config string) {
 
 func (e *exporter) until(what string, is func() bool) {
 	e.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !is() {
 		if time.Now().After(deadline) {
 			e.t.Fatalf("never %s; log:\n%s", what, e.log)
