@@ -129,7 +129,7 @@ func (k *suggestion) lacks(p *config.Platform, window measure.Window) []string {
 // alike tells whether a share of people in a window is of those whom the platform tells, or counts here, too. A platform
 // may tell of all of it who was active, and the exporter see who wrote in the parts that are named.
 func (k *suggestion) alike(p *config.Platform, window measure.Window) bool {
-	if m, _ := measure.Lookup(k.Per); !m.Windowed {
+	if m, _ := measure.Lookup(k.Per); m.Counting != measure.People {
 		return true
 	}
 	part, _ := delivery(p, k.Measure, window)
