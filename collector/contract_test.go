@@ -268,7 +268,7 @@ func testContract(t *testing.T, open func(*testing.T, time.Duration) *platform) 
 
 const (
 	hurried     = 500 * time.Millisecond // the time-out of a request to which a fault happens that lasts until then
-	longest     = time.Minute            // that any call lasts: what never ends would take longer on any machine
+	longest     = 10 * time.Second       // that any call lasts
 	mostMemory  = 16 << 20               // bytes that a call allocates, freed or not, which is more than it holds
 	mostAnswers = 100                    // to one call, in the good order that a test starts from
 )
