@@ -244,8 +244,7 @@ func (m *microsoft365) addSites(cfg microsoft365Config, connect microsoft365Conn
 		}
 		site := &microsoft365Site{name: k.Name, path: path}
 		s.sites = append(s.sites, site)
-		week := measure.Windows[1]
-		views := microsoft365Sources("analytics/lastSevenDays", measure.Ref{Measure: "site_page_views", Window: week, Label: k.Name}, measure.Ref{Measure: "site_visitors", Window: week, Label: k.Name})
+		views := microsoft365Sources("analytics/lastSevenDays", site.refs()...)
 		m.numbers = append(m.numbers, &microsoft365Number{sources: views, read: func(ctx context.Context, _ bool) ([]Reading, error) { return s.views(ctx, site) }})
 	}
 	m.sites = s
@@ -298,8 +297,9 @@ func (m *microsoft365) Accounts(ctx context.Context, emit func(Account)) error {
 	ids := map[uint64]string{}
 	err := m.users.list(ctx, func(a Account) {
 		if m.sites != nil {
-			if _, known := ids[m.hash(a.Identity)]; !known { // the mail address of one may be the principal name of another
-				ids[m.hash(a.Identity)] = a.ID
+			mail := m.hash(a.Identity)
+			if _, known := ids[mail]; !known { // the mail address of one may be the principal name of another
+				ids[mail] = a.ID
 			}
 			ids[m.hash(a.Name)] = a.ID
 		}

@@ -36,6 +36,12 @@ type microsoft365Site struct {
 	id   string // "" = not known yet
 }
 
+// refs are the views of the site, and who viewed it.
+func (s *microsoft365Site) refs() []measure.Ref {
+	week := measure.Windows[1]
+	return []measure.Ref{{Measure: "site_page_views", Window: week, Label: s.name}, {Measure: "site_visitors", Window: week, Label: s.name}}
+}
+
 // A microsoft365Page is a page that is published, or was and is being edited.
 type microsoft365Page struct {
 	created, changed time.Time
@@ -239,9 +245,9 @@ func (s *microsoft365Sites) views(ctx context.Context, site *microsoft365Site) (
 	case stat.End.After(now.Add(24 * time.Hour)), stat.End.Before(now.AddDate(-1, 0, 0)):
 		return nil, cause.Errorf(cause.BadResponse, "told views with a date that can't be right")
 	}
-	week := measure.Window(7 * 24 * time.Hour)
+	refs := site.refs()
 	return []Reading{
-		{Ref: measure.Ref{Measure: "site_page_views", Window: week, Label: site.name}, Value: float64(*stat.Access.Actions), AsOf: stat.End},
-		{Ref: measure.Ref{Measure: "site_visitors", Window: week, Label: site.name}, Value: float64(*stat.Access.Actors), AsOf: stat.End},
+		{Ref: refs[0], Value: float64(*stat.Access.Actions), AsOf: stat.End},
+		{Ref: refs[1], Value: float64(*stat.Access.Actors), AsOf: stat.End},
 	}, nil
 }

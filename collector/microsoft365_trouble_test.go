@@ -218,7 +218,7 @@ func TestMicrosoft365SelectedSites(t *testing.T) {
 	c.says(t, err, "GET GRAPH/v1.0/sites/people: answered 403", cause.Permission, "list pages: ")
 }
 
-// A site that may not be read, or is gone, takes nothing from the numbers of the others, wherever it stands among them.
+// A site that may not be read takes nothing from the numbers of the others, wherever it stands among them.
 func TestMicrosoft365OneSite(t *testing.T) {
 	for _, names := range [][]string{{"people", "news"}, {"news", "people"}} {
 		c := newCloud(t, 1, tenant.Options{Users: 30, Roles: []string{reportsRead, "Sites.Selected"}})
